@@ -1,0 +1,1 @@
+//! Read and write the chain through typed calls.

@@ -1,0 +1,1 @@
+//! Run a one-process development chain.

@@ -1,0 +1,1 @@
+//! Declare the chain interface we rely on and check a chain against it.

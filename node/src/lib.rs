@@ -1,0 +1,1 @@
+//! Run a subnet role from the command line.

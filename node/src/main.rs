@@ -1,0 +1,3 @@
+//! Entry point of the `iota` binary.
+
+fn main() {}

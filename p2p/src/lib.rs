@@ -1,0 +1,1 @@
+//! Exchange bounded messages with authenticated peers.

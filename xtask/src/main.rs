@@ -1,0 +1,3 @@
+//! Build, check and test the workspace.
+
+fn main() {}
