@@ -1,1 +1,4 @@
 //! Run a subnet role from the command line.
+
+pub mod protocol;
+pub mod report;
