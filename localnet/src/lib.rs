@@ -1,1 +1,4 @@
 //! Run a one-process development chain.
+
+pub mod pallets;
+pub mod runtime;

@@ -1,0 +1,3 @@
+//! The pallets that give the dev chain Subtensor's interface.
+
+pub mod aura;

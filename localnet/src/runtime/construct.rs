@@ -1,0 +1,51 @@
+//! The list of pallets, from which FRAME derives the runtime's call, event, error and origin types.
+#![expect(missing_docs, reason = "the macro expands to items that it leaves undocumented")]
+
+use super::{Block, UncheckedExtrinsic};
+use sp_inherents::{CheckInherentsResult, InherentData};
+use sp_runtime::traits::Block as BlockT;
+
+#[frame_support::runtime]
+mod runtime {
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeSlashReason,
+        RuntimeLockId,
+        RuntimeTask
+    )]
+    pub struct Runtime;
+
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system;
+    #[runtime::pallet_index(2)]
+    pub type Timestamp = pallet_timestamp;
+    #[runtime::pallet_index(3)]
+    pub type Aura = crate::pallets::aura;
+    #[runtime::pallet_index(5)]
+    pub type Balances = pallet_balances;
+    #[runtime::pallet_index(6)]
+    pub type TransactionPayment = pallet_transaction_payment;
+    #[runtime::pallet_index(11)]
+    pub type Utility = pallet_utility;
+    #[runtime::pallet_index(12)]
+    pub type Sudo = pallet_sudo;
+}
+
+/// The inherent extrinsics that belong at the head of a block.
+pub(super) fn create_inherents(data: &InherentData) -> Vec<UncheckedExtrinsic> {
+    data.create_extrinsics()
+}
+
+/// Whether a block's inherent extrinsics agree with `data`.
+pub(super) fn check_inherents(
+    block: &<Block as BlockT>::LazyBlock,
+    data: &InherentData,
+) -> CheckInherentsResult {
+    data.check_extrinsics(block)
+}

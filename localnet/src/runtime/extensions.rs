@@ -1,0 +1,93 @@
+//! Transaction extensions that carry no bytes. Wallets and SDKs build the signed payload from the
+//! identifiers in the metadata, so each one of the real chain has its place here.
+
+use super::{Runtime, RuntimeCall};
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use frame_support::pallet_prelude::TransactionSource;
+use scale_info::TypeInfo;
+use sp_runtime::{
+    impl_tx_ext_default,
+    traits::{DispatchInfoOf, DispatchOriginOf, TransactionExtension, ValidateResult},
+    transaction_validity::{InvalidTransaction, ValidTransaction},
+};
+
+/// Declares a unit type that is a transaction extension's name and nothing else.
+macro_rules! unit_extension {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo,
+        )]
+        pub struct $name;
+    };
+}
+
+unit_extension! {
+    /// Refuses in the pool a `Sudo` call that the sudo key has not signed.
+    SudoTransactionExtension
+}
+unit_extension! {
+    /// On the real chain: checks encrypted transactions. There are none here.
+    CheckShieldedTxValidity
+}
+unit_extension! {
+    /// Refuses in the pool what the subtensor pallet would refuse at dispatch.
+    SubtensorTransactionExtension
+}
+unit_extension! {
+    /// On the real chain: raises the priority of drand pulses. There are no pulse extrinsics here.
+    DrandPriority
+}
+
+impl TransactionExtension<RuntimeCall> for SudoTransactionExtension {
+    const IDENTIFIER: &'static str = "SudoTransactionExtension";
+    type Implicit = ();
+    type Val = ();
+    type Pre = ();
+
+    fn validate(
+        &self,
+        origin: DispatchOriginOf<RuntimeCall>,
+        call: &RuntimeCall,
+        _info: &DispatchInfoOf<RuntimeCall>,
+        _len: usize,
+        _implicit: (),
+        _inherited: &impl Encode,
+        _source: TransactionSource,
+    ) -> ValidateResult<(), RuntimeCall> {
+        if matches!(call, RuntimeCall::Sudo(_)) {
+            let key = pallet_sudo::Key::<Runtime>::get();
+            let signer = frame_system::ensure_signed(origin.clone()).ok();
+            if signer.is_none() || signer != key {
+                return Err(InvalidTransaction::BadSigner.into());
+            }
+        }
+        Ok((ValidTransaction::default(), (), origin))
+    }
+
+    impl_tx_ext_default!(RuntimeCall; weight prepare);
+}
+
+impl TransactionExtension<RuntimeCall> for CheckShieldedTxValidity {
+    const IDENTIFIER: &'static str = "CheckShieldedTxValidity";
+    type Implicit = ();
+    type Val = ();
+    type Pre = ();
+    impl_tx_ext_default!(RuntimeCall; weight validate prepare);
+}
+
+impl TransactionExtension<RuntimeCall> for SubtensorTransactionExtension {
+    const IDENTIFIER: &'static str = "SubtensorTransactionExtension";
+    type Implicit = ();
+    type Val = ();
+    type Pre = ();
+    impl_tx_ext_default!(RuntimeCall; weight validate prepare);
+}
+
+impl TransactionExtension<RuntimeCall> for DrandPriority {
+    const IDENTIFIER: &'static str = "DrandPriority";
+    type Implicit = ();
+    type Val = ();
+    type Pre = ();
+    impl_tx_ext_default!(RuntimeCall; weight validate prepare);
+}
