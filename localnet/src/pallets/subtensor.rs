@@ -1,0 +1,3 @@
+//! `SubtensorModule`: subnets, neurons, stake, weights, Yuma Consensus and emission.
+
+pub mod yuma;
