@@ -8,7 +8,10 @@ pub type Hotkey = [u8; 32];
 /// A 32-byte digest (BLAKE3 for content, BLAKE2b-256 for the manifest).
 pub type Hash = [u8; 32];
 
+pub mod audit;
+pub mod bounded;
 pub mod butterfly;
+pub mod choose;
 pub mod clasp;
 pub mod clock;
 pub mod commitment;
