@@ -1,4 +1,11 @@
 //! Run a subnet role from the command line.
 
+pub mod cli;
+pub mod env;
+pub mod error;
+pub mod printer;
 pub mod protocol;
 pub mod report;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;

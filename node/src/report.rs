@@ -9,9 +9,9 @@
 //! per token, amounts are rao, block numbers are the chain's. A number that is not finite is
 //! written as `null` and read back as NaN.
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, Serialize};
+
+mod display;
 
 /// One event of a role, as it stands on one line of its stdout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub enum Report {
         /// Its index in the head's order.
         k: u64,
         /// The tail's mean training loss over its targets.
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         loss: f64,
         /// How many targets it holds.
         tokens: u64,
@@ -84,7 +84,7 @@ pub enum Report {
         /// How many steps it has made in this run.
         step: u64,
         /// The gradient's L2 norm before clipping.
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         grad_norm: f64,
     },
     /// A miner's work commitment stands in a finalized block.
@@ -120,10 +120,10 @@ pub enum Report {
         /// The estimated miner.
         miner: String,
         /// Its effect on the loss (positive is harmful).
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         effect: f64,
         /// The credit multiplier, in `[0, 1]`.
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         multiplier: f64,
         /// Whether the effect is large and significant in two consecutive windows.
         flagged: bool,
@@ -151,10 +151,10 @@ pub enum Report {
         /// of epoch `e`.
         epoch: u32,
         /// The held-out loss.
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         loss: f64,
         /// The unigram entropy of the same text.
-        #[serde(deserialize_with = "null_as_nan")]
+        #[serde(deserialize_with = "number")]
         unigram: f64,
     },
     /// A validator's weights stand in a finalized block.
@@ -185,6 +185,13 @@ pub enum Report {
         /// What happened, and what to do about it.
         text: String,
     },
+    /// A local chain answers.
+    Listening {
+        /// Where, as a websocket URL.
+        url: String,
+        /// The hash of its genesis block.
+        genesis: String,
+    },
     /// The demo finished one step of the chain's set-up.
     Setup {
         /// The step, in words.
@@ -207,6 +214,7 @@ pub struct Incentive {
     /// The miner.
     pub hotkey: String,
     /// Its share of the incentive, in `[0, 1]`.
+    #[serde(deserialize_with = "number")]
     pub incentive: f64,
     /// What it is paid per epoch, in alpha rao.
     pub emission: u64,
@@ -220,21 +228,21 @@ pub struct Summary {
     /// Blocks from the run's start to its end.
     pub blocks: u32,
     /// Held-out loss before the first merge.
-    #[serde(deserialize_with = "null_as_nan")]
+    #[serde(deserialize_with = "number")]
     pub loss_first: f64,
     /// Held-out loss after the last merge.
-    #[serde(deserialize_with = "null_as_nan")]
+    #[serde(deserialize_with = "number")]
     pub loss_last: f64,
     /// Unigram entropy of the held-out text.
-    #[serde(deserialize_with = "null_as_nan")]
+    #[serde(deserialize_with = "number")]
     pub unigram: f64,
     /// Tokens that went through whole pathways.
     pub tokens: u64,
     /// The same per second of the train phases.
-    #[serde(deserialize_with = "null_as_nan")]
+    #[serde(deserialize_with = "number")]
     pub tokens_per_s: f64,
     /// Bytes per token at full-width bf16 over the bytes that a stage cut carries.
-    #[serde(deserialize_with = "null_as_nan")]
+    #[serde(deserialize_with = "number")]
     pub compression: f64,
     /// Stage merges, over all stages.
     pub merges: u32,
@@ -254,6 +262,7 @@ pub struct MinerSummary {
     /// Tokens that went through it on whole pathways.
     pub tokens: u64,
     /// Its share of the incentive at the end, in `[0, 1]`.
+    #[serde(deserialize_with = "number")]
     pub incentive: f64,
     /// What it was paid over the run, in alpha rao.
     pub emission: u64,
@@ -276,166 +285,14 @@ impl Report {
     }
 }
 
-/// Reads `null`, as which JSON carries a number that is not finite, as NaN.
-fn null_as_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready {
-                role,
-                hotkey,
-                peer_id,
-                port,
-            } => {
-                write!(f, "{role} {hotkey} listens on port {port} as {peer_id}")
-            }
-            Self::Block {
-                number,
-                epoch,
-                phase,
-            } => {
-                write!(f, "block {number}: epoch {epoch}, {phase}")
-            }
-            Self::Plan {
-                epoch,
-                plan,
-                stages,
-                ..
-            } => {
-                let sizes: Vec<String> = stages.iter().map(|s| s.len().to_string()).collect();
-                write!(
-                    f,
-                    "plan of epoch {epoch}: {} replicas per stage, hash {plan}",
-                    sizes.join("+")
-                )
-            }
-            Self::Draw { epoch, k, ids, .. } => {
-                write!(
-                    f,
-                    "epoch {epoch}: drew microbatch {k} ({} sequences)",
-                    ids.len()
-                )
-            }
-            Self::Microbatch {
-                epoch,
-                k,
-                loss,
-                tokens,
-                ..
-            } => {
-                write!(
-                    f,
-                    "epoch {epoch}: microbatch {k} done, loss {loss:.4} over {tokens} tokens"
-                )
-            }
-            Self::Step {
-                stage,
-                step,
-                grad_norm,
-            } => {
-                write!(
-                    f,
-                    "stage {stage}: step {step}, gradient norm {grad_norm:.3}"
-                )
-            }
-            Self::Committed {
-                epoch,
-                tokens,
-                steps,
-                ..
-            } => {
-                write!(
-                    f,
-                    "epoch {epoch}: committed {tokens} tokens in {steps} steps"
-                )
-            }
-            Self::Audit {
-                epoch,
-                miner,
-                passed: true,
-                windows,
-                ..
-            } => {
-                write!(
-                    f,
-                    "epoch {epoch}: {miner} passed the audit of {windows} windows"
-                )
-            }
-            Self::Audit {
-                epoch,
-                miner,
-                reason,
-                ..
-            } => {
-                write!(f, "epoch {epoch}: {miner} failed the audit: {reason}")
-            }
-            Self::Clasp {
-                epoch,
-                miner,
-                effect,
-                multiplier,
-                flagged,
-            } => {
-                let flag = if *flagged { ", flagged" } else { "" };
-                write!(
-                    f,
-                    "epoch {epoch}: {miner} has effect {effect:+.4} and credit {multiplier:.2}{flag}"
-                )
-            }
-            Self::Merge {
-                epoch,
-                stage,
-                contributors,
-                shards,
-                lost,
-                agreed,
-                ..
-            } => {
-                let verdict = if *agreed { "agreed" } else { "disputed" };
-                write!(
-                    f,
-                    "epoch {epoch}: stage {stage} merged from {contributors}, {shards} shards \
-                     ({lost} lost), {verdict}"
-                )
-            }
-            Self::Eval {
-                epoch,
-                loss,
-                unigram,
-            } => {
-                write!(
-                    f,
-                    "model of epoch {epoch}: held-out loss {loss:.4} (unigram {unigram:.4})"
-                )
-            }
-            Self::Weights {
-                epoch, uids, block, ..
-            } => {
-                write!(
-                    f,
-                    "epoch {epoch}: weights for {} uids in block {block}",
-                    uids.len()
-                )
-            }
-            Self::Resync { epoch, stage } => {
-                write!(f, "fetched the state of stage {stage} at epoch {epoch}")
-            }
-            Self::Warning { text } => write!(f, "warning: {text}"),
-            Self::Error { text } => write!(f, "error: {text}"),
-            Self::Setup { step } => write!(f, "{step}"),
-            Self::Incentives { block, miners } => {
-                write!(f, "block {block}: incentives of {} miners", miners.len())
-            }
-            Self::Summary(s) => write!(
-                f,
-                "{} epochs, held-out loss {:.4} -> {:.4}, {} tokens, {} merges, {} weight sets",
-                s.epochs, s.loss_first, s.loss_last, s.tokens, s.merges, s.weights_set
-            ),
-        }
-    }
+/// Reads a number in any form that JSON readers hand on, and `null`, as which JSON carries a number
+/// that is not finite, as NaN.
+///
+/// Plain `f64` would not do: once any crate of the build turns on serde_json's arbitrary precision,
+/// the fields of a tagged enum arrive as that feature's own number type.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let number = Option::<serde_json::Number>::deserialize(from)?;
+    Ok(number.and_then(|number| number.as_f64()).unwrap_or(f64::NAN))
 }
 
 #[cfg(test)]
@@ -462,23 +319,13 @@ mod tests {
 
     #[test]
     fn sequence_ids_keep_all_64_bits() {
-        let report = Report::Draw {
-            epoch: 0,
-            head: String::new(),
-            k: 0,
-            ids: vec![u64::MAX - 1],
-        };
+        let report = Report::Draw { epoch: 0, head: String::new(), k: 0, ids: vec![u64::MAX - 1] };
         assert_eq!(Report::parse(&report.to_line()), Some(report));
     }
 
     #[test]
     fn a_loss_that_is_not_finite_survives_the_line() {
-        let line = Report::Eval {
-            epoch: 1,
-            loss: f64::INFINITY,
-            unigram: 3.0,
-        }
-        .to_line();
+        let line = Report::Eval { epoch: 1, loss: f64::INFINITY, unigram: 3.0 }.to_line();
         let Some(Report::Eval { loss, unigram, .. }) = Report::parse(&line) else {
             panic!("not read back: {line}");
         };
@@ -488,10 +335,7 @@ mod tests {
 
     #[test]
     fn an_unknown_event_is_skipped_and_not_an_error() {
-        assert_eq!(
-            Report::parse(r#"{"event":"from_a_later_version","x":1}"#),
-            None
-        );
+        assert_eq!(Report::parse(r#"{"event":"from_a_later_version","x":1}"#), None);
         assert_eq!(Report::parse("not json"), None);
     }
 }

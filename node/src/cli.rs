@@ -1,0 +1,81 @@
+//! What can be typed: clap types, help texts and nothing else.
+//!
+//! The types hold what was typed; [`crate::settings`] resolves them. Flag names follow btcli where
+//! it has the same thing.
+
+use clap::{Args, Parser, Subcommand};
+
+mod chain;
+mod demo;
+mod localnet;
+mod role;
+mod run;
+mod wallet;
+
+pub use chain::{ChainArgs, MetagraphArgs, RegisterArgs};
+pub use demo::DemoArgs;
+pub use localnet::{LocalnetArgs, LocalnetCommand, StartArgs};
+pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
+pub use run::{RunCommand, RunInitArgs, RunStartArgs};
+pub use wallet::{WalletArgs, WalletCommand, WalletFlags, WalletNewArgs};
+
+/// Train one model together, over the internet, on a Bittensor subnet.
+///
+/// Miners each train a stage of a pipeline, validators check their work by doing samples of it
+/// again, and the chain pays by the validators' weights.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "iota", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  iota demo                                 the whole subnet on this machine, in two minutes
+  iota localnet                             a chain to develop against, at ws://127.0.0.1:9944
+  iota miner --netuid 1 --manifest run.toml --chain local")]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct GlobalArgs {
+    /// Log to stderr; twice and three times for more (`RUST_LOG` selects finer)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole subnet on this machine: chain, miners, validators, and one that cheats
+    Demo(DemoArgs),
+    /// Run a development chain
+    Localnet(LocalnetArgs),
+    /// Train a stage and get paid for it
+    Miner(MinerArgs),
+    /// Check miners and set weights
+    Validator(ValidatorArgs),
+    /// Show who is on a subnet
+    Metagraph(MetagraphArgs),
+    /// Make and show wallets, in btcli's files
+    Wallet(WalletArgs),
+    /// Register a hotkey on a subnet by burning its price
+    Register(RegisterArgs),
+    /// Publish and start a training run (subnet owner)
+    #[command(subcommand)]
+    Run(RunCommand),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

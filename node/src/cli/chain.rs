@@ -1,0 +1,52 @@
+//! Which chain and subnet; `iota metagraph` and `iota register`.
+
+use clap::Args;
+
+use crate::cli::WalletFlags;
+use crate::env;
+
+/// Which chain and subnet.
+#[derive(Clone, Debug, Args)]
+pub struct ChainArgs {
+    /// URL of the chain, or `finney`, `test`, `archive` or `local` [default: local]
+    #[arg(
+        long,
+        visible_alias = "network",
+        alias = "subtensor.chain_endpoint",
+        alias = "subtensor.network",
+        value_name = "URL"
+    )]
+    pub chain: Option<String>,
+    /// The subnet
+    #[arg(long, value_name = "N", env = env::NETUID, default_value_t = 1)]
+    pub netuid: u16,
+}
+
+/// What `iota metagraph` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  iota metagraph --chain ws://127.0.0.1:9944
+  iota metagraph --chain finney --netuid 9 --json | jq '.neurons[] | select(.incentive > 0)'")]
+pub struct MetagraphArgs {
+    /// The chain and subnet.
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `iota register` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  iota register --chain test --netuid 9 --wallet.name cold --wallet.hotkey hot")]
+pub struct RegisterArgs {
+    /// The chain and subnet.
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// Whose coldkey pays and whose hotkey is registered.
+    #[command(flatten)]
+    pub wallet: WalletFlags,
+}
