@@ -1,6 +1,7 @@
 //! Run a subnet role from the command line.
 
 pub mod cli;
+pub mod demo;
 pub mod env;
 pub mod error;
 pub mod printer;

@@ -192,6 +192,15 @@ pub enum Report {
         /// The hash of its genesis block.
         genesis: String,
     },
+    /// The demo started a process.
+    Started {
+        /// Its name in the demo, such as `miner-3`.
+        name: String,
+        /// Its process id.
+        pid: u32,
+        /// The file that its stderr goes to.
+        log: String,
+    },
     /// The demo finished one step of the chain's set-up.
     Setup {
         /// The step, in words.

@@ -66,6 +66,9 @@ impl fmt::Display for Report {
             Self::Warning { text } => write!(f, "warning: {text}"),
             Self::Error { text } => write!(f, "error: {text}"),
             Self::Listening { url, genesis } => write!(f, "chain {genesis} at {url}"),
+            Self::Started { name, pid, log } => {
+                write!(f, "{name} runs as process {pid}, log in {log}")
+            }
             Self::Setup { step } => write!(f, "{step}"),
             Self::Incentives { block, miners } => {
                 write!(f, "block {block}: incentives of {} miners", miners.len())

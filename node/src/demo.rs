@@ -1,0 +1,11 @@
+//! A whole subnet on one machine, as a user would start it by hand.
+//!
+//! The demo is a parent process: it starts a chain, sets it up through signed extrinsics, starts
+//! miners and validators as processes of the same binary, and reads what they report. It takes no
+//! part in the protocol; the roles do not know that they run in a demo.
+
+pub mod chart;
+pub mod children;
+pub mod summary;
+pub mod tally;
+pub mod view;
