@@ -6,11 +6,12 @@
 //! (see [`agreement`]). n = 1 merges with itself.
 //!
 //! Pairs come from a round-robin tournament over a seeded order of the contributors: any run of
-//! consecutive shards touches everybody about equally often, so nobody collects the longer shards.
+//! consecutive shards touches everybody about equally often, so nobody collects the shards that are
+//! a chunk longer than others.
 //!
 //! **Traffic**, W being the stage's bytes: a contributor sends each shard to its reducers,
 //! 2W(1-1/n); the two reducers of a shard split its n-2 other recipients, W(1-2/n) each; it
-//! receives as much. That is below 3W each way for every n (one chunk of slack per shard apart);
+//! receives as much. That is below 3W each way for every n (a few chunks of slack apart);
 //! [`Schedule::traffic`] counts it.
 //!
 //! Not here: transport, and the decision who contributes (committed minus vetoed).
@@ -103,8 +104,9 @@ impl Schedule {
         }
         let pairs = pairs(contributors.len(), seed);
         let (count, chunks) = (pairs.len(), layout.chunks());
-        // Shard i takes the chunks from floor(i C / S) on: sizes differ by at most one.
-        let start = |shard: usize| shard * chunks / count;
+        // The first shards take the chunks that do not divide evenly, one each: whole rounds of
+        // the tournament, so everybody has as many of the longer ones, give or take one.
+        let start = |shard: usize| shard * (chunks / count) + shard.min(chunks % count);
         let shards = pairs
             .into_iter()
             .enumerate()

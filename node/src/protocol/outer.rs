@@ -153,3 +153,76 @@ fn next(theta: f32, momentum: f32, gradient: f32, rule: OuterRule) -> (f32, f32)
     let update = rule.lr * (gradient + ahead);
     (theta - update, momentum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::delta::compress;
+
+    /// A one-chunk gradient that the codec carries exactly.
+    fn merged(values: &[f32]) -> (Layout, Vec<Option<Chunk>>) {
+        let layout = Layout::new(values.len() as u64, 4, 2).unwrap();
+        let zeros = vec![0.0; values.len()];
+        let delta = compress(values, &zeros, &mut zeros.clone(), &layout).unwrap();
+        (layout, delta.chunks.into_iter().map(Some).collect())
+    }
+
+    #[test]
+    fn two_steps_follow_the_recurrence_bit_for_bit() {
+        let gradient = [0.5f32, -0.25, 0.0, 1.0, 0.125];
+        let (layout, merged) = merged(&gradient);
+        let mut state = OuterState::new(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        let (mut theta, mut momentum) = (state.theta.clone(), vec![0f32; 5]);
+        for _ in 0..2 {
+            state.step(&layout, &merged, OuterRule::default()).unwrap();
+            for index in 0..5 {
+                momentum[index] = 0.9f32 * momentum[index] + gradient[index];
+                theta[index] -= 0.7f32 * (gradient[index] + 0.9f32 * momentum[index]);
+            }
+        }
+        assert_eq!((&state.theta, &state.momentum), (&theta, &momentum));
+        assert_eq!(
+            hex::encode(state.root()),
+            "7a5fb720ddc25375f5b1913366bd942fc354d0e2387e7608bc68afcf4efac219"
+        );
+    }
+
+    #[test]
+    fn unmerged_chunks_keep_parameters_and_momentum() {
+        let (layout, mut merged) = merged(&[1.0; 8]);
+        let mut state = OuterState::new(vec![0.0; 8]);
+        state.step(&layout, &merged, OuterRule::default()).unwrap();
+        let before = state.clone();
+        merged[1] = None;
+        state.step(&layout, &merged, OuterRule::default()).unwrap();
+        assert_eq!(state.theta[4..], before.theta[4..]);
+        assert_eq!(state.momentum[4..], before.momentum[4..]);
+        assert_ne!(state.theta[..4], before.theta[..4]);
+    }
+
+    #[test]
+    fn refused_step_changes_nothing() {
+        let (layout, merged) = merged(&[1.0; 8]);
+        let mut state = OuterState::new(vec![0.0; 8]);
+        state.momentum[6] = f32::MAX;
+        let rule = OuterRule { lr: 0.7, momentum: 2.0 };
+        let before = state.clone();
+        assert_eq!(state.step(&layout, &merged, rule), Err(OuterError::NotFinite(6)));
+        assert_eq!(state, before);
+        assert!(state.step(&layout, &merged[..1], rule).is_err());
+    }
+
+    #[test]
+    fn state_survives_its_bytes_and_nothing_else_decodes() {
+        let state = OuterState { theta: vec![1.5, -2.0], momentum: vec![0.0, -0.0] };
+        let bytes = state.encode();
+        assert_eq!(OuterState::decode(&bytes, 2).unwrap(), state);
+        assert_eq!(content_hash(&bytes), state.root());
+        assert!(OuterState::decode(&bytes, 3).is_err());
+        assert!(OuterState::decode(&bytes[1..], 2).is_err());
+        assert!(OuterState::decode(&[], u64::MAX).is_err());
+        let mut broken = bytes;
+        broken[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
+        assert_eq!(OuterState::decode(&broken, 2), Err(OuterError::NotFinite(1)));
+    }
+}
