@@ -7,7 +7,7 @@
 //!
 //! Not here: re-execution itself, and what a failure costs (see `scores`).
 
-use super::{Hash, Hotkey, bounded, choose::Stream, choose::content_hash, receipts::MicrobatchId};
+use super::{Hash, Hotkey, bounded, choose::Stream, choose::content_hash, draw::MicrobatchId};
 use codec::{Decode, Encode};
 use std::fmt;
 
@@ -98,16 +98,16 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WithheldLog => write!(f, "work log withheld"),
-            Self::WithheldInput { mb } => write!(f, "input of {} withheld", label(mb)),
+            Self::WithheldInput { mb } => write!(f, "input of microbatch {mb} withheld"),
             Self::WithheldSnapshot { step } => write!(f, "snapshot at step {step} withheld"),
             Self::WithheldDelta => write!(f, "pseudo-gradient withheld"),
             Self::BadLog => write!(f, "work log breaks the rules"),
-            Self::DrawMismatch { mb } => write!(f, "input of {} is not the draw", label(mb)),
+            Self::DrawMismatch { mb } => write!(f, "input of microbatch {mb} is not the draw"),
             Self::OutputMismatch { mb, similarity } => {
-                write!(f, "output of {} differs ({similarity})", label(mb))
+                write!(f, "output of microbatch {mb} differs ({similarity})")
             }
             Self::GradientMismatch { mb, similarity } => {
-                write!(f, "gradient of {} differs ({similarity})", label(mb))
+                write!(f, "gradient of microbatch {mb} differs ({similarity})")
             }
             Self::UpdateMismatch { step, similarity } => {
                 write!(f, "update up to step {step} differs ({similarity})")
@@ -117,17 +117,12 @@ impl fmt::Display for Failure {
             }
             Self::LossMismatch { mb, claimed, recomputed } => {
                 let (claimed, recomputed) = (f32::from_bits(*claimed), f32::from_bits(*recomputed));
-                write!(f, "loss of {} is {recomputed:.4}, not {claimed:.4}", label(mb))
+                write!(f, "loss of microbatch {mb} is {recomputed:.4}, not {claimed:.4}")
             }
-            Self::DoubleCount { mb } => write!(f, "{} counted twice", label(mb)),
+            Self::DoubleCount { mb } => write!(f, "microbatch {mb} counted twice"),
             Self::FalseMerge { shard } => write!(f, "merge of shard {shard} is false"),
         }
     }
-}
-
-/// A microbatch in a message.
-fn label(mb: &MicrobatchId) -> String {
-    format!("microbatch {}/{}/{}", mb.epoch, mb.head, mb.k)
 }
 
 /// The outcome of one miner's audit by one validator.

@@ -19,7 +19,7 @@
 //!
 //! Not here: whether the hashes recompute (see `audit`).
 
-use super::{Hash, Hotkey, bounded, choose::content_hash};
+use super::{Hash, Hotkey, bounded, choose::content_hash, draw::MicrobatchId};
 use codec::{Decode, Encode};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -36,17 +36,6 @@ pub const MAX_RECEIPTS: usize = 1 << 16;
 pub const MAX_SNAPSHOTS: usize = 1 << 10;
 /// Most bytes of an encoded log: a receipt takes at most 225, a snapshot 36.
 pub const MAX_LOG_BYTES: usize = 64 + MAX_RECEIPTS * 225 + MAX_SNAPSHOTS * 36;
-
-/// A microbatch: the draw that gives its sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct MicrobatchId {
-    /// Epoch of the draw.
-    pub epoch: u32,
-    /// Position of the head in the plan's first stage.
-    pub head: u16,
-    /// Contiguous number of the draw.
-    pub k: u32,
-}
 
 /// One microbatch, forward and backward, at one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

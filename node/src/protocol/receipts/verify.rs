@@ -9,7 +9,7 @@
 //! it counts; and re-execution (see `audit`) asks for inputs that follow from the draw.
 
 use super::{Receipt, WorkLog};
-use crate::protocol::{Hotkey, receipts::MicrobatchId};
+use crate::protocol::{Hotkey, draw::MicrobatchId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a receipt must satisfy besides its neighbours' consent.
