@@ -6,6 +6,8 @@
 
 pub mod chart;
 pub mod children;
+pub mod scratch;
+pub mod show;
 pub mod summary;
 pub mod tally;
 pub mod view;

@@ -6,6 +6,7 @@
 //! | user | the request is clear, and the world refuses it (a registration fails, a run stalls) | 1 |
 //! | argument | a flag, a file or an address that was given is unusable | 2 |
 //! | unexpected | everything else | 2 |
+//! | interrupted | the user stopped the command | 130 |
 //! | closed | the reader of our output went away: not an error | 0 |
 
 use std::fmt;
@@ -24,6 +25,8 @@ pub enum Kind {
     Argument,
     /// A problem that nobody foresaw.
     Unexpected,
+    /// The user stopped the command.
+    Interrupted,
     /// The reader of our output went away.
     Closed,
 }
@@ -47,6 +50,11 @@ impl Error {
         Self::new(Kind::Argument, anyhow::anyhow!("{message}"))
     }
 
+    /// The user stopped the command.
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, anyhow::anyhow!("interrupted"))
+    }
+
     fn new(kind: Kind, cause: anyhow::Error) -> Self {
         Self { kind, cause, hint: None }
     }
@@ -68,6 +76,8 @@ impl Error {
         ExitCode::from(match self.kind {
             Kind::User => 1,
             Kind::Argument | Kind::Unexpected => 2,
+            // 128 + SIGINT, as shells have it.
+            Kind::Interrupted => 130,
             Kind::Closed => 0,
         })
     }

@@ -225,7 +225,7 @@ pub struct Incentive {
     /// Its share of the incentive, in `[0, 1]`.
     #[serde(deserialize_with = "number")]
     pub incentive: f64,
-    /// What it is paid per epoch, in alpha rao.
+    /// What it was paid so far, in alpha rao.
     pub emission: u64,
 }
 
