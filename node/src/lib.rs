@@ -4,6 +4,7 @@ pub mod cli;
 pub mod demo;
 pub mod env;
 pub mod error;
+pub mod preset;
 pub mod printer;
 pub mod protocol;
 pub mod report;
