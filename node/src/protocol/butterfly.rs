@@ -181,7 +181,8 @@ impl Schedule {
 ///
 /// The circle method: with an odd number m of players, round r pairs r+k with r-k (mod m), and r
 /// rests; an even n seats its last player opposite the one who rests. The first of each pair gets
-/// the odd recipient when n is odd, and every player is first equally often.
+/// the odd recipient when n is odd; over all rounds every player is behind as often as ahead, so
+/// all are first equally often.
 fn pairs(n: usize, seed: &[u8; 32]) -> Vec<(usize, usize)> {
     if n == 1 {
         return vec![(0, 0)];
@@ -200,10 +201,7 @@ fn pairs(n: usize, seed: &[u8; 32]) -> Vec<(usize, usize)> {
         for step in 1..=(circle - 1) / 2 {
             let ahead = (round + step) % circle;
             let behind = (round + circle - step) % circle;
-            // Going from behind to ahead is 2 step places; first is the one with the shorter way.
-            let short = 2 * step <= (circle - 1) / 2;
-            let (first, second) = if short { (behind, ahead) } else { (ahead, behind) };
-            pairs.push((players[first], players[second]));
+            pairs.push((players[behind], players[ahead]));
         }
     }
     pairs

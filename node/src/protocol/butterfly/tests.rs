@@ -134,6 +134,13 @@ fn mean_is_weighted_by_tokens() {
 }
 
 #[test]
+fn half_steps_of_the_mean_round_to_even() {
+    let (a, b) = (delta(&[100.0, 2.0, 3.0, -2.0]), delta(&[100.0, 3.0, 4.0, -3.0]));
+    let merged = reduce(&[input(1, 7, &a.chunks[0]), input(2, 7, &b.chunks[0])], 64).unwrap();
+    assert_eq!(merged.decode(64), [100.0, 2.0, 4.0, -2.0]);
+}
+
+#[test]
 fn one_input_comes_out_as_it_went_in() {
     let values: Vec<f32> = (0..1_000).map(|index| (index as f32 - 500.0) / 4_000.0).collect();
     let delta = delta(&values);

@@ -176,6 +176,11 @@ fn index_opens_what_it_names_and_nothing_else() {
     }
     assert_eq!(index.open(0, &blobs[1]), Err(DeltaError::NotNamed(0)));
     assert!(index.open(blobs.len(), &blobs[0]).is_err());
+    // As long and with the same norm: one mantissa with the other sign.
+    let mut forged = blobs[0].clone();
+    let place = forged.len() - 1 - forged.iter().rev().position(|&byte| byte != 0).unwrap();
+    forged[place] = forged[place].wrapping_neg();
+    assert_eq!(index.open(0, &forged), Err(DeltaError::NotNamed(0)));
     let mut false_norm = index.clone();
     false_norm.chunks[2].sum_sq -= 1;
     assert_eq!(false_norm.open(2, &blobs[2]), Err(DeltaError::NotNamed(2)));
