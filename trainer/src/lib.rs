@@ -1,1 +1,83 @@
 //! Train one stage of a model and produce updates that others can check.
+//!
+//! ```text
+//! text -> Dataset -> tokens -> Stage (head) -> code -> Stage (body) -> code -> Stage (tail) -> loss
+//!                                     <- gradient of the code <-        <- gradient <-
+//! ```
+//!
+//! A [`Stage`] owns flat f32 master parameters. Codes and their gradients cross stages as the wire
+//! bytes of [`code`]; what one stage sends is exactly what the next one computes with, so anyone
+//! with the same bytes and parameters repeats every step. On one machine the result is the same bit
+//! for bit, whatever the number of threads: no reduction is split between threads.
+//!
+//! What this crate does not do: choose text, talk to peers, merge.
+
+pub mod code;
+mod adam;
+mod block;
+mod config;
+mod data;
+mod eval;
+mod model;
+mod reference;
+mod stage;
+
+pub use code::{code_values, scrambled_code, zeroed_code};
+pub use config::{AdamConfig, CutConfig, ModelConfig, StageConfig};
+pub use data::{Dataset, DatasetManifest, Shard};
+pub use eval::{Ablation, held_out_loss};
+pub use reference::Reference;
+pub use stage::{Input, Stage, StepInfo, TailOutput, snapshot_params};
+
+/// Why the trainer refuses.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting breaks a rule.
+    #[error("invalid configuration: {0}")]
+    Config(String),
+    /// Input of the wrong length, token out of range, or bytes that are no code.
+    #[error("invalid input: {0}")]
+    Input(String),
+    /// Parameters at an earlier step that are no longer kept.
+    #[error("parameters of step {version} are gone (kept: {oldest} to {newest})")]
+    Version {
+        /// Step asked for.
+        version: u32,
+        /// Oldest step kept.
+        oldest: u32,
+        /// The present step.
+        newest: u32,
+    },
+    /// A gradient or parameter became NaN or infinite.
+    #[error("training diverged: {0} is not finite")]
+    Diverged(&'static str),
+    /// Text that cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which file or folder.
+        path: std::path::PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Too little text, or too much.
+    #[error("{path} {problem}")]
+    Text {
+        /// Which file or folder.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The tensor library refused.
+    #[error("tensor operation failed")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// Uses this many threads for all tensor work of the process; the first call counts.
+///
+/// Results do not depend on it. A miner that shares a machine with others uses one.
+pub fn use_threads(threads: usize) {
+    // Fails only when a pool exists already, which then stays.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+}
