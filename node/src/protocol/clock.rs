@@ -91,8 +91,11 @@ impl Clock {
             .into_iter()
             .map(|phase| (phase, self.phase_range(epoch, phase)))
             .find(|(_, range)| range.contains(&block))
-            .map(|(phase, range)| {
-                Position { epoch, phase, first: *range.start(), last: *range.end() }
+            .map(|(phase, range)| Position {
+                epoch,
+                phase,
+                first: *range.start(),
+                last: *range.end(),
             })
     }
 
@@ -147,6 +150,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn clock() -> Clock {
         let phases = Phases { train: 24, commit: 3, audit: 8, merge: 5, settle: 6 };
@@ -165,6 +169,27 @@ mod tests {
             let place = (position.epoch, position.phase);
             assert!(last.is_none_or(|last| last <= place), "{block}");
             last = Some(place);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_block_lies_in_its_phase_and_in_no_other(
+            lengths in prop::array::uniform5(1u32..50),
+            start: u32,
+            since in 0u32..100_000,
+        ) {
+            let [train, commit, audit, merge, settle] = lengths;
+            let phases = Phases { train, commit, audit, merge, settle };
+            let clock = Clock { start, phases, guard: 0, quorum: 1 };
+            let block = start.saturating_add(since);
+            let at = clock.position(block).unwrap();
+            let range = clock.phase_range(at.epoch, at.phase);
+            prop_assert!(range.contains(&block));
+            prop_assert_eq!((*range.start(), *range.end()), (at.first, at.last));
+            let before = at.first.checked_sub(1).and_then(|block| clock.position(block));
+            prop_assert!(before.is_none_or(|before| before.last < at.first));
+            prop_assert_eq!(clock.announces(block).is_some(), at.phase == Phase::Settle);
         }
     }
 

@@ -54,16 +54,18 @@ impl Permutation {
     /// Where `index` (below `len`) goes.
     ///
     /// The network permutes less than four times `len` values, so walking the cycle until a value
-    /// below `len` comes takes four applications on average.
+    /// below `len` comes takes less than four applications on average.
+    ///
+    /// # Panics
+    /// For an index outside, whose cycle might never come back below `len`.
     #[must_use]
     pub fn apply(&self, index: u64) -> u64 {
-        let mut value = index;
-        loop {
+        assert!(index < self.len, "the index of a draw lies within its permutation");
+        let mut value = self.network(index);
+        while value >= self.len {
             value = self.network(value);
-            if value < self.len || self.len == 0 {
-                return value;
-            }
         }
+        value
     }
 
     fn network(&self, value: u64) -> u64 {
@@ -83,7 +85,13 @@ impl Permutation {
 ///
 /// Empty when there are fewer sequences than heads.
 #[must_use]
-pub fn sequence_ids(seed: &Hash, mb: &MicrobatchId, heads: u16, sequences: u64, batch: u32) -> Vec<u64> {
+pub fn sequence_ids(
+    seed: &Hash,
+    mb: &MicrobatchId,
+    heads: u16,
+    sequences: u64,
+    batch: u32,
+) -> Vec<u64> {
     let run = sequences / u64::from(heads.max(1));
     if run == 0 || mb.head >= heads {
         return Vec::new();

@@ -17,6 +17,8 @@ mod validate;
 
 pub use validate::ManifestError;
 
+/// Longest TOML text that is read: room for the most pins.
+pub const MAX_TOML_BYTES: usize = 1 << 20;
 /// Version of the protocol that this code speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
 
@@ -235,6 +237,9 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`] with the line that does not parse or the rule that is broken.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > MAX_TOML_BYTES {
+            return Err(ManifestError::TooLong { bytes: text.len(), limit: MAX_TOML_BYTES });
+        }
         let manifest: Self = toml::from_str(text)?;
         manifest.validate()?;
         Ok(manifest)

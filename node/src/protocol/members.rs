@@ -110,13 +110,16 @@ pub enum MemberError {
 
 impl MemberSet {
     /// The set of these heartbeats, in any order. Who said two different things is left out; of
-    /// more than [`MAX_MEMBERS`] the lowest hotkeys stay.
+    /// more than [`MAX_MEMBERS`] the lowest hotkeys stay. sr25519 signatures are randomised: of two
+    /// under the same words the lower one is kept, so that all who heard both agree.
     #[must_use]
     pub fn new(heartbeats: impl IntoIterator<Item = SignedHeartbeat>) -> Self {
         let mut by_hotkey: BTreeMap<Hotkey, Vec<SignedHeartbeat>> = BTreeMap::new();
         for heartbeat in heartbeats {
             let said = by_hotkey.entry(heartbeat.body.hotkey).or_default();
-            if said.len() < 2 && said.iter().all(|known| known.body != heartbeat.body) {
+            if let Some(known) = said.iter_mut().find(|known| known.body == heartbeat.body) {
+                known.signature = known.signature.min(heartbeat.signature);
+            } else if said.len() < 2 {
                 said.push(heartbeat);
             }
         }
@@ -124,12 +127,10 @@ impl MemberSet {
         Self { members: consistent.take(MAX_MEMBERS).collect() }
     }
 
-    /// BLAKE3 of [`MemberSet::encode`]. Signatures are not part of it: sr25519 signatures are
-    /// randomised, and the set is what was said, not how it was signed.
+    /// BLAKE3 of [`MemberSet::encode`]: the name under which committers serve the set.
     #[must_use]
     pub fn hash(&self) -> Hash {
-        let said: Vec<&Heartbeat> = self.members.iter().map(|member| &member.body).collect();
-        content_hash(&said.encode())
+        content_hash(&self.encode())
     }
 
     /// SCALE bytes.
@@ -198,7 +199,10 @@ pub(super) mod tests {
     use super::*;
 
     /// A signed heartbeat of the key derived from a number.
-    pub(in crate::protocol) fn heartbeat(key: u8, change: impl Fn(&mut Heartbeat)) -> SignedHeartbeat {
+    pub(in crate::protocol) fn heartbeat(
+        key: u8,
+        change: impl Fn(&mut Heartbeat),
+    ) -> SignedHeartbeat {
         let pair = sr25519::Pair::from_seed(&[key; 32]);
         let mut body = Heartbeat {
             hotkey: pair.public().0,
@@ -217,12 +221,19 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn sets_heard_in_another_order_and_signed_anew_have_one_hash() {
-        let set = MemberSet::new((1..6).map(|key| heartbeat(key, |_| {})));
-        let again = MemberSet::new((1..6).rev().map(|key| heartbeat(key, |_| {})));
+    fn a_set_heard_in_any_order_with_any_signatures_has_one_name() {
+        let heard: Vec<_> = (1..6).chain(1..6).map(|key| heartbeat(key, |_| {})).collect();
+        let set = MemberSet::new(heard.clone());
+        let again = MemberSet::new(heard.into_iter().rev());
+        assert_eq!(set.iter().count(), 5);
         assert_eq!(set.hash(), again.hash());
-        let decoded = MemberSet::decode(&again.encode(), &[9; 32]).unwrap();
-        assert_eq!(decoded.hash(), set.hash());
+    }
+
+    #[test]
+    fn a_set_is_served_under_the_hash_of_its_bytes() {
+        let set = MemberSet::new((1..4).map(|key| heartbeat(key, |_| {})));
+        assert_eq!(content_hash(&set.encode()), set.hash());
+        assert_eq!(MemberSet::decode(&set.encode(), &[9; 32]), Ok(set));
     }
 
     #[test]

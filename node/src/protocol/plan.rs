@@ -3,7 +3,8 @@
 //! It puts each miner on a stage, orders the replicas, and gives every eligible validator the
 //! miners it audits. Stages are filled so that the slowest one is as fast as possible and none has
 //! fewer than two replicas where members allow; a miner stays where it holds the state unless its
-//! move helps, since a move costs a download. Ties are broken by the seed.
+//! move helps, since a move costs a download. Ties are broken by the seed. The plan before is no
+//! input: who joins late computes the same plan as who was there all along.
 //!
 //! [`Plan::hash`] covers what work depends on: seed, stages, audits. Roots, peer ids and signatures
 //! are left out: they say where to fetch a state, not what to do.
@@ -51,15 +52,11 @@ pub fn plan(
     epoch: u32,
     members: &MemberSet,
     validators: &[EligibleValidator],
-    previous: Option<&Plan>,
     seed: Hash,
 ) -> Plan {
-    let miners: Vec<&Heartbeat> = members
-        .iter()
-        .map(|member| &member.body)
-        .filter(|body| body.role == Role::Miner)
-        .collect();
-    let mut stages = assign(manifest, &miners, previous, &seed);
+    let miners: Vec<&Heartbeat> =
+        members.iter().map(|member| &member.body).filter(|body| body.role == Role::Miner).collect();
+    let mut stages = assign(manifest, &miners, &seed);
     for (index, stage) in stages.iter_mut().enumerate() {
         Stream::new(REPLICAS, &[&seed, &(index as u32).to_le_bytes()]).shuffle(stage);
     }
@@ -67,7 +64,9 @@ pub fn plan(
     everybody.sort_unstable();
     let audits = validators
         .iter()
-        .map(|validator| (validator.hotkey, audited(manifest, &everybody, &validator.hotkey, &seed)))
+        .map(|validator| {
+            (validator.hotkey, audited(manifest, &everybody, &validator.hotkey, &seed))
+        })
         .collect();
     let roots = (0..manifest.stages).map(|stage| agreed_root(&miners, stage)).collect();
     Plan { epoch, seed, stages, audits, roots }

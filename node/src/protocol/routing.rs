@@ -4,9 +4,14 @@
 //! time), what it measured (the time until a gradient came back), and how many microbatches it has
 //! in flight there. Credit bounds the latter, so back-pressure travels up the pipeline and no queue
 //! grows without limit. A replica that times out is avoided for a while that doubles each time, and
-//! then tried again. A little seeded exploration keeps measurements fresh.
+//! then tried again. A refusal says that its queue is full, so it looks busy until it reports
+//! otherwise. A little seeded exploration keeps measurements fresh.
+//!
+//! A receiver may lie about its queue; then its gradients come late, the measured round trip grows
+//! and its credit stays used. What is neither returned nor timed out is written off after a while,
+//! so that no credit leaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::choose::Stream;
 use super::{Hash, Hotkey};
@@ -19,6 +24,10 @@ const EXPLORE_ONE_IN: u64 = 16;
 const SHIFT: u32 = 2;
 /// Doublings of the penalty at most.
 const MAX_FAILURES: u32 = 6;
+/// Penalties after which a microbatch that nobody accounted for gives its credit back.
+const LOST_AFTER_PENALTIES: u64 = 16;
+/// Greatest service time believed, in milliseconds: an hour.
+const MAX_SERVICE_MS: u32 = 3_600_000;
 
 /// The limits of a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +41,14 @@ pub struct RoutingRule {
 /// What is known of one replica.
 #[derive(Clone, Debug, Default)]
 struct Peer {
-    in_flight: u32,
+    /// Reported, counted down as gradients return.
     queue: u32,
+    /// Reported.
     service_ms: u32,
+    /// Measured mean until the gradient is back; 0 = never yet.
     round_trip_ms: u32,
-    sent_at: Vec<u64>,
+    /// When each microbatch in flight was sent, oldest first; at most the credit.
+    sent_at: VecDeque<u64>,
     failures: u32,
     avoid_until: u64,
 }
@@ -58,47 +70,54 @@ impl Router {
     /// The best of the candidates that has credit and is not avoided; else the one whose penalty
     /// ends first; none if all are at their credit.
     pub fn choose(&mut self, candidates: &[Hotkey], now_ms: u64) -> Option<Hotkey> {
-        let credit = self.rule.credit;
-        let peer = |hotkey: &Hotkey| self.peers.get(hotkey).cloned().unwrap_or_default();
-        let free: Vec<(Hotkey, Peer)> = candidates
-            .iter()
-            .map(|hotkey| (*hotkey, peer(hotkey)))
-            .filter(|(_, peer)| peer.in_flight < credit)
-            .collect();
-        let good: Vec<&(Hotkey, Peer)> =
-            free.iter().filter(|(_, peer)| peer.avoid_until <= now_ms).collect();
-        if good.is_empty() {
-            return free.iter().min_by_key(|(_, peer)| peer.avoid_until).map(|(hotkey, _)| *hotkey);
+        let lost = now_ms.saturating_sub(self.rule.penalty_ms.saturating_mul(LOST_AFTER_PENALTIES));
+        // Per candidate: the end of its penalty, and how it compares with others.
+        let mut free: Vec<(Hotkey, u64, (u64, usize))> = Vec::new();
+        for hotkey in candidates {
+            let peer = self.peers.entry(*hotkey).or_default();
+            while peer.sent_at.front().is_some_and(|sent| *sent < lost) {
+                peer.sent_at.pop_front();
+            }
+            if peer.sent_at.len() < self.rule.credit as usize {
+                free.push((*hotkey, peer.avoid_until, (peer.expected_ms(), peer.sent_at.len())));
+            }
         }
-        if self.stream.below(EXPLORE_ONE_IN) == 0 {
-            return Some(good[self.stream.below(good.len() as u64) as usize].0);
-        }
-        let best = good.iter().map(|(_, peer)| peer.expected_ms()).min()?;
-        let equal: Vec<Hotkey> = good
+        let good: Vec<_> =
+            free.iter().filter(|(_, avoid_until, _)| *avoid_until <= now_ms).collect();
+        let Some(best) = good.iter().map(|(_, _, cost)| *cost).min() else {
+            return free.iter().min_by_key(|(_, avoid_until, _)| *avoid_until).map(|free| free.0);
+        };
+        let explores = self.stream.below(EXPLORE_ONE_IN) == 0;
+        let chosen: Vec<Hotkey> = good
             .iter()
-            .filter(|(_, peer)| peer.expected_ms() == best)
-            .map(|(hotkey, _)| *hotkey)
+            .filter(|(_, _, cost)| explores || *cost == best)
+            .map(|(hotkey, _, _)| *hotkey)
             .collect();
-        Some(equal[self.stream.below(equal.len() as u64) as usize])
+        Some(chosen[self.stream.below(chosen.len() as u64) as usize])
     }
 
     /// A microbatch was sent.
     pub fn sent(&mut self, to: Hotkey, now_ms: u64) {
         let peer = self.peers.entry(to).or_default();
-        peer.in_flight += 1;
-        peer.sent_at.push(now_ms);
+        peer.sent_at.push_back(now_ms);
+        peer.queue = peer.queue.saturating_add(1);
     }
 
     /// It was taken, with the receiver's own account of its queue.
     pub fn accepted(&mut self, by: Hotkey, queue: u16, service_ms: u32) {
         let peer = self.peers.entry(by).or_default();
         peer.queue = u32::from(queue);
-        peer.service_ms = service_ms.min(3_600_000);
+        peer.service_ms = service_ms.min(MAX_SERVICE_MS);
     }
 
     /// It was not taken.
     pub fn refused(&mut self, by: Hotkey) {
-        self.land(by, None);
+        // It was the last one sent, in the usual case; another's time would distort the mean.
+        let credit = self.rule.credit;
+        let peer = self.peers.entry(by).or_default();
+        peer.sent_at.pop_back();
+        peer.queue = peer.queue.max(credit);
+        peer.service_ms = peer.service_ms.max(1);
     }
 
     /// Its gradient came back.
@@ -120,16 +139,13 @@ impl Router {
 
     fn land(&mut self, from: Hotkey, at: Option<u64>) {
         let peer = self.peers.entry(from).or_default();
-        peer.in_flight = peer.in_flight.saturating_sub(1);
         peer.queue = peer.queue.saturating_sub(1);
-        if peer.sent_at.is_empty() {
-            return;
-        }
-        let sent = peer.sent_at.remove(0);
+        let Some(sent) = peer.sent_at.pop_front() else { return };
         if let Some(now) = at {
-            let sample = u32::try_from(now.saturating_sub(sent)).unwrap_or(u32::MAX) >> SHIFT;
+            let sample = u32::try_from(now.saturating_sub(sent)).unwrap_or(u32::MAX).max(1);
             let old = peer.round_trip_ms;
-            peer.round_trip_ms = if old == 0 { sample << SHIFT } else { old - (old >> SHIFT) + sample };
+            peer.round_trip_ms =
+                if old == 0 { sample } else { old - (old >> SHIFT) + (sample >> SHIFT) };
         }
     }
 }
@@ -137,8 +153,8 @@ impl Router {
 impl Peer {
     /// When a microbatch sent now would be back.
     fn expected_ms(&self) -> u64 {
-        let waiting = u64::from(self.queue.max(self.in_flight)) * u64::from(self.service_ms);
-        waiting + u64::from(self.round_trip_ms)
+        let waiting = u64::from(self.queue).max(self.sent_at.len() as u64);
+        waiting * u64::from(self.service_ms) + u64::from(self.round_trip_ms)
     }
 }
 
@@ -215,11 +231,37 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_chosen_when_all_credit_is_used() {
+    fn nobody_is_chosen_when_all_credit_is_used_until_it_is_written_off() {
         let mut router = router();
         for _ in 0..4 {
             router.sent(A, 0);
         }
-        assert_eq!(router.choose(&[A], 0), None);
+        assert_eq!(router.choose(&[A], 10_000), None);
+        assert_eq!(router.choose(&[A], 20_000), Some(A), "nothing came of them");
+    }
+
+    #[test]
+    fn a_refusal_sends_the_next_ones_elsewhere() {
+        let mut router = router();
+        for peer in [A, B] {
+            router.sent(peer, 0);
+            router.accepted(peer, 1, 20);
+            router.returned(peer, 100);
+        }
+        router.sent(A, 100);
+        router.refused(A);
+        let chosen: Vec<_> = (0..60).filter_map(|_| router.choose(&[A, B], 100)).collect();
+        assert!(chosen.iter().filter(|peer| **peer == B).count() > 45);
+        assert!(chosen.contains(&A), "but it is looked at again");
+    }
+
+    #[test]
+    fn unknown_replicas_share_the_first_microbatches() {
+        let mut router = router();
+        for _ in 0..8 {
+            let to = router.choose(&[A, B], 0).unwrap();
+            router.sent(to, 0);
+        }
+        assert_eq!(router.choose(&[A, B], 0), None, "each got its credit");
     }
 }

@@ -85,7 +85,10 @@ fn a_broken_rule_is_named() {
         (Manifest { stages: 65, ..sample() }, "`stages` is 65, but must be 1 to 64"),
         (Manifest { stages: 4, ..sample() }, "every stage needs a layer"),
         (Manifest { draw_guard: 24, ..sample() }, "`draw_guard` must leave blocks to draw in"),
-        (Manifest { pins: vec![Pin { hotkey: [7; 32], stage: 3 }], ..sample() }, "a pin names no stage"),
+        (
+            Manifest { pins: vec![Pin { hotkey: [7; 32], stage: 3 }], ..sample() },
+            "a pin names no stage",
+        ),
         (Manifest { version: 2, ..sample() }, "`version` is 2, but must be 1 to 1"),
     ];
     for (manifest, message) in cases {

@@ -11,6 +11,14 @@ pub enum ManifestError {
     /// Not TOML, or a field is missing, unknown or of the wrong type.
     #[error("the manifest does not parse: {0}")]
     Parse(#[from] toml::de::Error),
+    /// More text than any manifest needs.
+    #[error("the manifest has {bytes} bytes, but must have at most {limit}")]
+    TooLong {
+        /// Bytes given.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// Cannot be written as TOML.
     #[error("the manifest cannot be written: {0}")]
     Write(toml::ser::Error),
@@ -38,7 +46,7 @@ impl Manifest {
     /// The first rule that is broken.
     pub fn validate(&self) -> Result<(), ManifestError> {
         let (phases, model) = (&self.phases, &self.model);
-        let bounds: [(&'static str, u64, u64, u64); 38] = [
+        let bounds: [(&'static str, u64, u64, u64); 45] = [
             ("version", self.version.into(), PROTOCOL_VERSION.into(), PROTOCOL_VERSION.into()),
             ("name (length)", self.name.len() as u64, 1, 64),
             ("netuid", self.netuid.into(), 1, 4095),
@@ -51,6 +59,8 @@ impl Manifest {
             ("snapshot_every", self.snapshot_every.into(), 1, 10_000),
             ("max_in_flight", self.max_in_flight.into(), 1, 64),
             ("hop_timeout_ms", self.hop_timeout_ms.into(), 10, 600_000),
+            ("min_validator_stake", self.min_validator_stake, 0, i64::MAX as u64),
+            ("phases (sum)", phases.total().into(), 5, 100_000),
             ("phases.train", phases.train.into(), 1, 100_000),
             ("phases.commit", phases.commit.into(), 1, 100_000),
             ("phases.audit", phases.audit.into(), 1, 100_000),
@@ -69,12 +79,17 @@ impl Manifest {
             ("adam.beta1_milli", self.adam.beta1_milli.into(), 0, 999),
             ("adam.beta2_milli", self.adam.beta2_milli.into(), 0, 999),
             ("adam.weight_decay_milli", self.adam.weight_decay_milli.into(), 0, 1000),
+            ("adam.clip_milli", self.adam.clip_milli.into(), 0, 1_000_000),
+            ("adam.warmup_steps", self.adam.warmup_steps.into(), 0, 1_000_000),
             ("outer.lr_milli", self.outer.lr_milli.into(), 1, 10_000),
             ("outer.momentum_milli", self.outer.momentum_milli.into(), 0, 999),
             ("delta.block", self.delta.block.into(), 8, 4096),
             ("delta.max_rms_micro", self.delta.max_rms_micro.into(), 1, 100_000_000),
             ("audit.windows", self.audit.windows.into(), 1, 64),
+            ("audit.audit_all_up_to", self.audit.audit_all_up_to.into(), 1, 4096),
             ("audit.min_cosine_ppm", self.audit.min_cosine_ppm.into(), 0, 1_000_000),
+            ("audit.max_norm_error_ppm", self.audit.max_norm_error_ppm.into(), 0, 1_000_000),
+            ("clasp.min_effect_milli", self.clasp.min_effect_milli.into(), 1, 1_000_000),
             ("scores.gamma_milli", self.scores.gamma_milli.into(), 1, 1000),
             ("scores.window_epochs", self.scores.window_epochs.into(), 1, 256),
         ];
@@ -96,8 +111,14 @@ impl Manifest {
                 "`phases.settle` must exceed `member_quorum` by three blocks or more",
             ),
             (u32::from(self.stages) <= model.layers, "every stage needs a layer"),
-            (model.d_model % model.heads == 0, "`model.heads` must divide `model.d_model`"),
-            (model.heads % model.kv_heads == 0, "`model.kv_heads` must divide `model.heads`"),
+            (
+                model.d_model.is_multiple_of(model.heads),
+                "`model.heads` must divide `model.d_model`",
+            ),
+            (
+                model.heads.is_multiple_of(model.kv_heads),
+                "`model.kv_heads` must divide `model.heads`",
+            ),
             (
                 (model.d_model / model.heads).is_multiple_of(2),
                 "the width of a head must be even for the rotary embedding",
