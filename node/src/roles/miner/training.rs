@@ -1,0 +1,494 @@
+//! One epoch of training at one replica: queues, flights, steps, receipts and snapshots.
+//!
+//! A *flight* is a microbatch that went forward through this stage and whose gradient has not come
+//! back. Work is done one piece at a time, backward before forward (a gradient frees memory in the
+//! whole pathway), and a head draws only when nothing else waits.
+//!
+//! Every `snapshot_every` steps the replica *flushes*: it starts no forward until its flights have
+//! landed, takes a snapshot, and goes on. So each window between two snapshots can be re-executed
+//! from the first one alone. A tail has no flights and an earlier stage waits only for later ones,
+//! so flushing cannot deadlock.
+//!
+//! A microbatch is taken once per replica and epoch. Who does not get its gradient in time sends
+//! the cached code to another replica; when none is left the microbatch is abandoned, and the
+//! hop before it does the same.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use iota_trainer::{Input, Stage};
+
+use super::hostile::Hostile;
+use super::{Error, Run};
+use crate::protocol::choose::content_hash;
+use crate::protocol::draw::MicrobatchId;
+use crate::protocol::plan::Plan;
+use crate::protocol::receipts::{Receipt, Snapshot, WorkLog};
+use crate::protocol::routing::Router;
+use crate::protocol::{Hash, Hotkey};
+use crate::report::Report;
+use crate::roles::{Effect, Millis, Ticket};
+use crate::wire::{Reply, Request};
+
+/// Microbatches that may wait at one replica, in each direction.
+const QUEUE: usize = 16;
+/// Weight of the newest sample in the mean service time, as a shift: 1/8.
+const SERVICE_SHIFT: u32 = 3;
+
+/// A microbatch that went forward and waits for its gradient.
+#[derive(Debug)]
+struct Flight {
+    input: Arc<[u8]>,
+    tokens: Vec<u32>,
+    prev: Option<Hotkey>,
+    path: Vec<Hotkey>,
+    version: u32,
+    code: Arc<[u8]>,
+    next: Option<Hotkey>,
+    tried: BTreeSet<Hotkey>,
+    deadline: Millis,
+}
+
+/// A message that waits for its turn.
+#[derive(Debug)]
+struct Waiting {
+    from: Hotkey,
+    mb: MicrobatchId,
+    bytes: Vec<u8>,
+    path: Vec<Hotkey>,
+}
+
+/// The training of one epoch.
+pub(super) struct Training {
+    run: Arc<Run>,
+    plan: Arc<Plan>,
+    me: Hotkey,
+    index: u16,
+    head: Option<u16>,
+    hostile: Option<Hostile>,
+    log: WorkLog,
+    router: Router,
+    forwards: VecDeque<Waiting>,
+    backwards: VecDeque<Waiting>,
+    flights: BTreeMap<MicrobatchId, Flight>,
+    seen: BTreeSet<MicrobatchId>,
+    sent: BTreeMap<Ticket, (MicrobatchId, Hotkey)>,
+    next_ticket: Ticket,
+    next_k: u32,
+    service_ms: u32,
+    flushing: bool,
+    open: bool,
+}
+
+impl Training {
+    /// Starts the epoch of `plan` for a replica whose stage holds the epoch's parameters.
+    pub(super) fn start(
+        run: Arc<Run>,
+        plan: Arc<Plan>,
+        me: Hotkey,
+        index: u16,
+        hostile: Option<Hostile>,
+        stage: &Stage,
+        out: &mut Vec<Effect>,
+    ) -> Self {
+        let head = if index == 0 { plan.head_of(&me) } else { None };
+        let mut training = Self {
+            log: WorkLog::new(plan.epoch, index, me),
+            router: Router::new(run.routing(), &plan.seed, &me),
+            run,
+            me,
+            index,
+            head,
+            hostile,
+            forwards: VecDeque::new(),
+            backwards: VecDeque::new(),
+            flights: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            // Tickets of requests never meet: an epoch has its own range.
+            next_ticket: Ticket::from(plan.epoch) << 32,
+            plan,
+            next_k: 0,
+            service_ms: 0,
+            flushing: false,
+            open: true,
+        };
+        training.snapshot(stage, out);
+        training
+    }
+
+    /// Stops drawing; what is in flight may still land.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+    }
+
+    /// Takes a neighbour's message into the queue, or says why not.
+    pub(super) fn request(&mut self, from: Hotkey, body: Request) -> Reply {
+        let (mb, forward) = match &body {
+            Request::Forward { mb, .. } => (*mb, true),
+            Request::Backward { mb, .. } => (*mb, false),
+        };
+        if mb.epoch != self.plan.epoch || usize::from(mb.head) >= self.plan.stages[0].len() {
+            return Reply::Refused;
+        }
+        let queue = if forward { &self.forwards } else { &self.backwards };
+        if queue.len() >= QUEUE {
+            return Reply::Busy;
+        }
+        match body {
+            Request::Forward { code, path, .. } => {
+                let known = self.index > 0 && self.replicas(self.index - 1).contains(&from);
+                if !known || path.len() != usize::from(self.index) || !self.seen.insert(mb) {
+                    return Reply::Refused;
+                }
+                self.forwards.push_back(Waiting { from, mb, bytes: code, path });
+            }
+            Request::Backward { grad, .. } => {
+                let ours = self.flights.get(&mb).is_some_and(|flight| flight.next == Some(from));
+                if !ours || self.backwards.iter().any(|waiting| waiting.mb == mb) {
+                    return Reply::Refused;
+                }
+                self.backwards.push_back(Waiting { from, mb, bytes: grad, path: Vec::new() });
+            }
+        }
+        let queue = (self.forwards.len() + self.backwards.len()) as u16;
+        Reply::Accepted { queue, service_ms: self.service_ms }
+    }
+
+    /// Takes the answer to one of our requests; false if it was not ours.
+    pub(super) fn reply(
+        &mut self,
+        now: Millis,
+        ticket: Ticket,
+        body: Option<Reply>,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let Some((mb, to)) = self.sent.remove(&ticket) else { return false };
+        let is_forward = self.flights.get(&mb).is_some_and(|flight| flight.next == Some(to));
+        if !is_forward {
+            return true;
+        }
+        match body {
+            Some(Reply::Accepted { queue, service_ms }) => {
+                self.router.accepted(to, queue, service_ms);
+            }
+            Some(Reply::Busy | Reply::Refused) => {
+                self.router.refused(to);
+                self.route(now, mb, out);
+            }
+            None => {
+                self.router.timed_out(to, now);
+                self.route(now, mb, out);
+            }
+        }
+        true
+    }
+
+    /// Sends flights whose gradient is overdue to another replica.
+    pub(super) fn tick(&mut self, now: Millis, out: &mut Vec<Effect>) {
+        let overdue: Vec<MicrobatchId> = self
+            .flights
+            .iter()
+            .filter(|(mb, flight)| {
+                now >= flight.deadline && !self.backwards.iter().any(|waiting| waiting.mb == **mb)
+            })
+            .map(|(mb, _)| *mb)
+            .collect();
+        for mb in overdue {
+            if let Some(next) = self.flights[&mb].next {
+                self.router.timed_out(next, now);
+            }
+            self.route(now, mb, out);
+        }
+    }
+
+    /// Does one piece of work; false when there is none.
+    pub(super) fn work(
+        &mut self,
+        now: Millis,
+        stage: &mut Stage,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Error> {
+        if let Some(waiting) = self.backwards.pop_front() {
+            self.backward(now, stage, waiting, out)?;
+        } else if self.flushing && self.flights.is_empty() {
+            self.flush(stage, out)?;
+        } else if self.flushing {
+            return Ok(false);
+        } else if let Some(waiting) = self.forwards.pop_front() {
+            self.forward(now, stage, waiting, out)?;
+        } else if !self.draw(now, stage, out)? {
+            return Ok(false);
+        }
+        if stage.accumulated() >= self.run.manifest.inner_microbatches {
+            self.step(stage, out)?;
+        }
+        Ok(true)
+    }
+
+    /// Ends the epoch: drops what is unfinished, takes the last step and snapshot.
+    pub(super) fn finish(mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<WorkLog, Error> {
+        self.flights.clear();
+        self.flush(stage, out)?;
+        Ok(self.log)
+    }
+
+    /// Microbatches in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Forgets the time between pieces of work when there was a pause.
+    pub(super) fn worked(&mut self, took: Millis) {
+        let took = took.min(60_000) as u32;
+        let old = self.service_ms;
+        self.service_ms = if old == 0 { took } else { old - (old >> SERVICE_SHIFT) + (took >> SERVICE_SHIFT) };
+    }
+
+    fn replicas(&self, stage: u16) -> &[Hotkey] {
+        self.plan.stages.get(usize::from(stage)).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_tail(&self) -> bool {
+        usize::from(self.index) + 1 == self.plan.stages.len()
+    }
+
+    fn draw(&mut self, now: Millis, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<bool, Error> {
+        let Some(head) = self.head else { return Ok(false) };
+        if !self.open || self.flights.len() >= self.run.manifest.max_in_flight as usize {
+            return Ok(false);
+        }
+        let mb = MicrobatchId { epoch: self.plan.epoch, head, k: self.next_k };
+        // Too little text for the plan's heads: there is nothing to train on.
+        let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb) else { return Ok(false) };
+        out.push(Effect::Report(Report::Draw {
+            epoch: mb.epoch,
+            head: self.run.name(&self.me),
+            k: u64::from(mb.k),
+            ids,
+        }));
+        self.next_k += 1;
+        let (inputs, _) = self.run.split(&tokens);
+        let waiting = Waiting { from: self.me, mb, bytes: Vec::new(), path: Vec::new() };
+        self.depart(now, stage, waiting, inputs, out)?;
+        Ok(true)
+    }
+
+    fn forward(
+        &mut self,
+        now: Millis,
+        stage: &mut Stage,
+        waiting: Waiting,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
+        if self.is_tail() {
+            return self.land(stage, waiting, out);
+        }
+        self.depart(now, stage, waiting, Vec::new(), out)
+    }
+
+    /// Forward through a head or body stage, and on to the next hop.
+    fn depart(
+        &mut self,
+        now: Millis,
+        stage: &mut Stage,
+        waiting: Waiting,
+        tokens: Vec<u32>,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
+        let input = if self.index == 0 { Input::Tokens(&tokens) } else { Input::Code(&waiting.bytes) };
+        let code = match stage.forward(input) {
+            Ok(code) => code,
+            // A code that does not decode is the sender's fault: it gets no gradient.
+            Err(_) if self.index > 0 => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let code = match &mut self.hostile {
+            Some(hostile) => hostile.code(code),
+            None => code,
+        };
+        let prev = (self.index > 0).then_some(waiting.from);
+        let mut path = waiting.path;
+        path.push(self.me);
+        let flight = Flight {
+            input: waiting.bytes.into(),
+            tokens,
+            prev,
+            path,
+            version: stage.version(),
+            code: code.into(),
+            next: None,
+            tried: BTreeSet::new(),
+            deadline: now,
+        };
+        self.flights.insert(waiting.mb, flight);
+        self.route(now, waiting.mb, out);
+        Ok(())
+    }
+
+    /// Sends a flight to the best replica not tried yet, or abandons it.
+    fn route(&mut self, now: Millis, mb: MicrobatchId, out: &mut Vec<Effect>) {
+        let Some(mut flight) = self.flights.remove(&mb) else { return };
+        let next_stage = usize::from(self.index) + 1;
+        let left: Vec<Hotkey> =
+            self.plan.stages[next_stage].iter().filter(|r| !flight.tried.contains(*r)).copied().collect();
+        let Some(to) = self.router.choose(&left, now) else { return };
+        self.router.sent(to, now);
+        flight.next = Some(to);
+        flight.tried.insert(to);
+        let hops_left = self.plan.stages.len() - next_stage;
+        flight.deadline = now + u64::from(self.run.manifest.hop_timeout_ms) * hops_left as u64;
+        let ticket = self.ticket(mb, to);
+        let body =
+            Request::Forward { mb, code: flight.code.to_vec(), path: flight.path.clone() };
+        out.push(Effect::Request { to, ticket, body });
+        self.flights.insert(mb, flight);
+    }
+
+    /// Forward and backward at the tail.
+    fn land(&mut self, stage: &mut Stage, waiting: Waiting, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
+        let (_, targets) = self.run.split(&tokens);
+        let Ok(tail) = stage.loss_and_grad(&waiting.bytes, &targets) else { return Ok(()) };
+        let (mut loss, mut grad) = (tail.loss, tail.grad);
+        if let Some(hostile) = &mut self.hostile {
+            loss = hostile.loss(loss);
+            grad = hostile.grad(grad);
+        }
+        let mut path = waiting.path;
+        path.push(self.me);
+        out.push(Effect::Report(Report::Microbatch {
+            epoch: waiting.mb.epoch,
+            head: self.run.name(&self.plan.stages[0][usize::from(waiting.mb.head)]),
+            k: u64::from(waiting.mb.k),
+            loss: f64::from(loss),
+            tokens: targets.len() as u64,
+            path: path.iter().map(|hop| self.run.name(hop)).collect(),
+        }));
+        let receipt = Receipt {
+            fwd_step: stage.version(),
+            prev: Some(waiting.from),
+            in_hash: self.provide(&waiting.bytes, out),
+            grad_out_hash: self.provide(&grad, out),
+            loss: Some(loss.to_bits()),
+            ..self.receipt(waiting.mb, stage, targets.len())
+        };
+        self.log.receipts.push(receipt);
+        self.send_back(waiting.from, waiting.mb, grad, out);
+        Ok(())
+    }
+
+    fn backward(
+        &mut self,
+        now: Millis,
+        stage: &mut Stage,
+        waiting: Waiting,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
+        let Some(flight) = self.flights.remove(&waiting.mb) else { return Ok(()) };
+        self.router.returned(waiting.from, now);
+        let zeroed = self.hostile.as_ref().and_then(|hostile| hostile.gradient_in(&waiting.bytes));
+        let grad_in = zeroed.as_deref().unwrap_or(&waiting.bytes);
+        let input =
+            if self.index == 0 { Input::Tokens(&flight.tokens) } else { Input::Code(&flight.input) };
+        // A gradient that does not decode, or a version that left the stash: not counted.
+        let Ok(grad) = stage.backward(flight.version, input, grad_in) else { return Ok(()) };
+        let in_hash = if self.index == 0 {
+            tokens_hash(&flight.tokens)
+        } else {
+            self.provide(&flight.input, out)
+        };
+        let grad = grad.map(|grad| match &mut self.hostile {
+            Some(hostile) => hostile.grad(grad),
+            None => grad,
+        });
+        let grad_out_hash = grad.as_ref().map_or([0; 32], |grad| self.provide(grad, out));
+        let receipt = Receipt {
+            fwd_step: flight.version,
+            prev: flight.prev,
+            next: Some(waiting.from),
+            in_hash,
+            out_hash: self.provide(&flight.code, out),
+            grad_in_hash: self.provide(&waiting.bytes, out),
+            grad_out_hash,
+            ..self.receipt(waiting.mb, stage, self.run.targets())
+        };
+        self.log.receipts.push(receipt);
+        if let (Some(prev), Some(grad)) = (flight.prev, grad) {
+            self.send_back(prev, waiting.mb, grad, out);
+        }
+        Ok(())
+    }
+
+    /// A receipt at the stage's present place, with the fields that differ by stage left empty.
+    fn receipt(&self, mb: MicrobatchId, stage: &Stage, tokens: usize) -> Receipt {
+        Receipt {
+            mb,
+            stage: self.index,
+            fwd_step: 0,
+            bwd_step: stage.version(),
+            // The gradient just accumulated is the last of its step.
+            acc: (stage.accumulated() - 1) as u16,
+            prev: None,
+            next: None,
+            in_hash: [0; 32],
+            out_hash: [0; 32],
+            grad_in_hash: [0; 32],
+            grad_out_hash: [0; 32],
+            loss: None,
+            tokens: tokens as u32,
+        }
+    }
+
+    fn send_back(&mut self, to: Hotkey, mb: MicrobatchId, grad: Vec<u8>, out: &mut Vec<Effect>) {
+        let ticket = self.ticket(mb, to);
+        out.push(Effect::Request { to, ticket, body: Request::Backward { mb, grad } });
+    }
+
+    fn ticket(&mut self, mb: MicrobatchId, to: Hotkey) -> Ticket {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.sent.insert(ticket, (mb, to));
+        ticket
+    }
+
+    fn step(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let info = stage.step()?;
+        out.push(Effect::Report(Report::Step {
+            stage: self.index,
+            step: u64::from(stage.version()),
+            grad_norm: f64::from(info.grad_norm),
+        }));
+        let since = stage.version() - self.log.snapshots.last().map_or(0, |snapshot| snapshot.step);
+        self.flushing |= since >= self.run.manifest.snapshot_every;
+        Ok(())
+    }
+
+    fn flush(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Error> {
+        if stage.accumulated() > 0 {
+            self.step(stage, out)?;
+        }
+        if self.log.snapshots.last().is_none_or(|snapshot| snapshot.step < stage.version()) {
+            self.snapshot(stage, out);
+        }
+        self.flushing = false;
+        Ok(())
+    }
+
+    fn snapshot(&mut self, stage: &Stage, out: &mut Vec<Effect>) {
+        let hash = self.provide(&stage.snapshot(), out);
+        self.log.snapshots.push(Snapshot { step: stage.version(), hash });
+    }
+
+    fn provide(&self, bytes: &[u8], out: &mut Vec<Effect>) -> Hash {
+        let hash = content_hash(bytes);
+        out.push(Effect::Provide { hash, bytes: bytes.into(), epoch: self.plan.epoch });
+        hash
+    }
+}
+
+/// BLAKE3 of tokens as little-endian u32: what a head's receipt names as its input.
+pub(in crate::roles) fn tokens_hash(tokens: &[u32]) -> Hash {
+    let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+    content_hash(&bytes)
+}

@@ -1,0 +1,179 @@
+//! The audits of an epoch: which there are, what they came to, and the veto that follows.
+
+use std::sync::Arc;
+
+use super::audit::{Audit, Case};
+use super::{Epoch, LOGS, Validator};
+use crate::protocol::Hotkey;
+use crate::protocol::audit::{Evidence, Failure, choose_windows};
+use crate::protocol::clock::Position;
+use crate::report::Report;
+use crate::roles::Effect;
+use crate::roles::logs::Logs;
+
+/// Blocks a veto needs from its submission to a finalized block.
+const VETO_BLOCKS: u32 = 2;
+
+impl Validator {
+    /// Drives the audits by the blocks of their phase: logs, seed, verdicts, veto.
+    pub(super) fn audit(&mut self, position: &Position, block: u32, out: &mut Vec<Effect>) {
+        let Some(epoch) = &mut self.epoch else { return };
+        if epoch.logs.is_none() {
+            let work = self.ledger.work(epoch.plan.epoch);
+            epoch.logs = Some(Logs::start(Arc::clone(&epoch.plan), &work, LOGS, out));
+        }
+        self.start_audits(block + 2 * VETO_BLOCKS >= position.last, out);
+        self.conclude(block + VETO_BLOCKS >= position.last, out);
+    }
+
+    /// Starts one audit per assigned miner, once logs and seed are there.
+    fn start_audits(&mut self, hurry: bool, out: &mut Vec<Effect>) {
+        let Some(epoch) = &self.epoch else { return };
+        let number = epoch.plan.epoch;
+        let (Some(logs), None) = (&epoch.logs, &epoch.audits) else { return };
+        let Some(seed) = self.ledger.audit_seed(number) else { return };
+        if !logs.is_complete() && !hurry {
+            return;
+        }
+        let work = self.ledger.work(number);
+        let before = number.checked_sub(1).map(|before| (before, self.ledger.work(before)));
+        let mut cases = Vec::new();
+        let mut failed = Vec::new();
+        for miner in epoch.plan.audits_of(&self.me) {
+            let Some(work) = work.get(&miner) else { continue };
+            if logs.withheld().contains(&miner) {
+                failed.push((miner, Failure::WithheldLog));
+            } else if logs.broken().contains(&miner) {
+                failed.push((miner, Failure::BadLog));
+            }
+            let Some(log) = logs.all().get(&miner) else { continue };
+            let Some(held) = self.held.get(&log.stage) else { continue };
+            let count = self.run.manifest.audit.windows as usize;
+            let windows = log.windows().len();
+            // The residual carries over only within a stage, from the epoch just before.
+            let carried = before.as_ref().filter(|(before, _)| {
+                self.membership.stage_in(*before, &miner) == Some(log.stage)
+            });
+            let residual = carried.and_then(|(_, work)| work.get(&miner)).map(|w| w.residual_hash);
+            cases.push(Case {
+                plan: Arc::clone(&epoch.plan),
+                miner,
+                work: *work,
+                log: log.clone(),
+                theta: held.state.theta.as_slice().into(),
+                residual,
+                windows: choose_windows(&seed, &self.me, &miner, windows, count),
+                check_delta: !held.lossy,
+            });
+        }
+        let mut audits = Vec::new();
+        for case in cases {
+            let component = self.component();
+            audits.push(Audit::start(Arc::clone(&self.run), case, component, out));
+        }
+        if let Some(epoch) = &mut self.epoch {
+            epoch.audits = Some(audits);
+        }
+        for (miner, failure) in failed {
+            self.verdict(miner, 0, Err(failure), out);
+        }
+    }
+
+    /// Repeats one piece of the first audit that can go on; false when none can.
+    pub(super) fn work_on_audit(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some(Epoch { audits: Some(audits), .. }) = &mut self.epoch else { return false };
+        // One audit at a time per stage: its parameters live in the stage between two pieces.
+        let busy: Vec<(u16, Hotkey)> = audits
+            .iter()
+            .filter(|audit| audit.is_under_way())
+            .map(|audit| (audit.stage(), audit.miner()))
+            .collect();
+        let free = |audit: &Audit| {
+            busy.iter().all(|(stage, miner)| *stage != audit.stage() || *miner == audit.miner())
+        };
+        let Some(audit) = audits.iter_mut().find(|audit| audit.is_ready() && free(audit)) else {
+            return false;
+        };
+        let Some(stage) = self.stages.get_mut(&audit.stage()) else { return false };
+        audit.work(stage, out);
+        self.conclude(false, out);
+        true
+    }
+
+    /// Reports new verdicts, and commits the veto when all are in or time is short.
+    fn conclude(&mut self, hurry: bool, out: &mut Vec<Effect>) {
+        let Some(epoch) = &self.epoch else { return };
+        let Some(audits) = &epoch.audits else { return };
+        let news: Vec<_> = audits
+            .iter()
+            .filter_map(|audit| Some((audit.miner(), audit.windows(), audit.verdict()?)))
+            .collect();
+        let all = news.len() == audits.len();
+        for (miner, windows, verdict) in news {
+            self.verdict(miner, windows, verdict, out);
+        }
+        if all || hurry {
+            self.veto(out);
+        }
+    }
+
+    /// Notes and reports a verdict once.
+    fn verdict(
+        &mut self,
+        miner: Hotkey,
+        windows: usize,
+        verdict: Result<(), Failure>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(epoch) = &mut self.epoch else { return };
+        if !epoch.reported.insert(miner) {
+            return;
+        }
+        if let Err(failure) = verdict {
+            epoch.failed.insert(miner, failure);
+        }
+        out.push(Effect::Report(Report::Audit {
+            epoch: epoch.plan.epoch,
+            validator: self.run.name(&self.me),
+            miner: self.run.name(&miner),
+            passed: verdict.is_ok(),
+            windows: windows as u32,
+            reason: verdict.err().map(|failure| failure.to_string()).unwrap_or_default(),
+        }));
+    }
+
+    /// Commits the failed miners, once per epoch, each with the hash of its evidence.
+    fn veto(&mut self, out: &mut Vec<Effect>) {
+        let Some(epoch) = &mut self.epoch else { return };
+        if epoch.vetoed {
+            return;
+        }
+        epoch.vetoed = true;
+        let number = epoch.plan.epoch;
+        let work = self.ledger.work(number);
+        let mut miners = Vec::new();
+        for (miner, failure) in &epoch.failed {
+            let Some(neuron) = self.ledger.neurons().iter().find(|n| n.hotkey == *miner) else {
+                continue;
+            };
+            let evidence = Evidence {
+                epoch: number,
+                stage: epoch.plan.stage_of(miner).unwrap_or_default(),
+                miner: *miner,
+                log_root: work.get(miner).map_or([0; 32], |work| work.log_root),
+                window: 0,
+                failure: *failure,
+            };
+            miners.push((neuron.uid, evidence.hash()));
+        }
+        if !miners.is_empty() {
+            self.commitment = self.commitment.clone().with_veto(number, miners);
+            out.push(Effect::Commit(self.commitment.clone()));
+        }
+    }
+
+    /// Ends the audits at the end of their phase: what is not finished is no verdict.
+    pub(super) fn conclude_audits(&mut self, out: &mut Vec<Effect>) {
+        self.conclude(false, out);
+    }
+}

@@ -1,0 +1,131 @@
+//! The agreed state of every stage: checked merges, and fetching what was missed.
+
+use std::sync::Arc;
+
+use iota_trainer::Stage;
+
+use super::{Epoch, Error, Held, Validator};
+use crate::protocol::Hash;
+use crate::protocol::clock::Position;
+use crate::protocol::outer::OuterState;
+use crate::protocol::plan::Plan;
+use crate::report::Report;
+use crate::roles::Effect;
+use crate::roles::merge::{Duty, Merge};
+use crate::roles::miner::report_merge;
+
+impl Validator {
+    /// Fetches the state of each stage whose root this validator did not compute itself.
+    pub(super) fn sync(&mut self, plan: &Arc<Plan>, out: &mut Vec<Effect>) {
+        for (index, root) in plan.roots.iter().enumerate() {
+            let stage = index as u16;
+            let (Some(root), Some(held)) = (root, self.held.get(&stage)) else { continue };
+            if held.root == *root {
+                continue;
+            }
+            let holders = self.membership.holders(plan.epoch, stage, root);
+            let bytes = self.run.state_bytes(held.state.theta.len());
+            self.syncing.start((stage, *root), *root, holders, bytes, out);
+        }
+    }
+
+    /// Takes a fetched state.
+    pub(super) fn take_state(
+        &mut self,
+        stage: u16,
+        root: Hash,
+        bytes: Option<&Arc<[u8]>>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(held) = self.held.get_mut(&stage) else { return };
+        let elements = held.state.theta.len() as u64;
+        match bytes.and_then(|bytes| OuterState::decode(bytes, elements).ok()) {
+            Some(state) => {
+                *held = Held { state, root, lossy: true };
+                let epoch = self.epoch.as_ref().map_or(0, |epoch| epoch.plan.epoch);
+                out.push(Effect::Report(Report::Resync { epoch, stage }));
+            }
+            None => {
+                let text = format!("the state of stage {stage} could not be fetched");
+                out.push(Effect::Report(Report::Warning { text }));
+            }
+        }
+    }
+
+    /// Drives the merges of all stages by the blocks of their phase.
+    pub(super) fn merge(
+        &mut self,
+        position: &Position,
+        block: u32,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
+        self.start_merges(block > position.first, out);
+        self.finish_merges(block == position.last, out)
+    }
+
+    /// Starts the merges once all logs are there, or without the missing ones when time presses.
+    fn start_merges(&mut self, hurry: bool, out: &mut Vec<Effect>) {
+        let Some(epoch) = &self.epoch else { return };
+        let Some(logs) = &epoch.logs else { return };
+        if epoch.merged || !epoch.merges.is_empty() || !(logs.is_complete() || hurry) {
+            return;
+        }
+        let stages: Vec<u16> = self.held.keys().copied().collect();
+        for stage in stages {
+            let component = self.component();
+            let (Some(epoch), Some(held)) = (&mut self.epoch, self.held.get(&stage)) else { return };
+            let Some(logs) = &epoch.logs else { return };
+            let elements = held.state.theta.len();
+            let Ok(terms) = self.run.merge_terms(&epoch.plan, stage, elements) else { continue };
+            let contributors = self.run.contributors(&epoch.plan, stage, &self.ledger, logs);
+            let merge = Merge::start(terms, self.me, Duty::Check, contributors, component, out);
+            // A stage to which nobody contributes keeps its state.
+            if let Ok(mut merge) = merge {
+                for (from, said) in epoch.early.iter().filter(|(_, said)| said.stage == stage) {
+                    merge.heard(*from, said, out);
+                }
+                epoch.merges.insert(stage, merge);
+            }
+        }
+    }
+
+    /// Applies the merges together, once all are complete or their phase ends.
+    pub(super) fn finish_merges(&mut self, is_last: bool, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let Some(Epoch { plan, merges, merged: merged @ false, .. }) = &mut self.epoch else {
+            return Ok(());
+        };
+        let complete = !merges.is_empty() && merges.values().all(Merge::is_done);
+        if !complete && !is_last {
+            return Ok(());
+        }
+        *merged = true;
+        for (stage, merge) in merges.iter() {
+            let Some(held) = self.held.get_mut(stage) else { continue };
+            let outcome = merge.finish();
+            let layout = self.run.layout(held.state.theta.len())?;
+            held.state.step(&layout, &outcome.merged, self.run.outer())?;
+            held.root = held.state.root();
+            held.lossy = !outcome.lost.is_empty();
+            out.push(report_merge(plan.epoch, *stage, held.root, merge.included(), &outcome));
+        }
+        Ok(())
+    }
+
+    /// Evaluates the model that an epoch starts from, once per epoch.
+    pub(super) fn evaluate(&mut self, out: &mut Vec<Effect>) -> Result<bool, Error> {
+        let Some(epoch) = &self.epoch else { return Ok(false) };
+        // Before its merge an epoch shows the model it started from, then the one it made.
+        let number = epoch.plan.epoch + u32::from(epoch.merged);
+        let fresh = self.evaluated.is_none_or(|evaluated| evaluated < number);
+        if !fresh || !self.syncing.is_empty() {
+            return Ok(false);
+        }
+        self.evaluated = Some(number);
+        let params: Vec<&[f32]> = self.held.values().map(|h| h.state.theta.as_slice()).collect();
+        let stages: Vec<&Stage> = self.stages.values().collect();
+        let loss = self.run.held_out_loss(&stages, &params)?;
+        let unigram = self.run.dataset.unigram_entropy();
+        out.push(Effect::Report(Report::Eval { epoch: number, loss, unigram }));
+        Ok(true)
+    }
+}
