@@ -167,6 +167,19 @@ mod tests {
         assert_eq!(read.work, full().work);
     }
 
+    #[test]
+    fn another_layout_and_an_overlong_veto_list_are_read_as_absent() {
+        let mut fields = full().fields();
+        if let Some(work) = &mut fields[2] {
+            work[0] = LAYOUT + 1;
+        }
+        assert_eq!(Commitment::from_fields(&fields).work, None);
+        let miners = (0..=MAX_VETOES as u16).map(|uid| (uid, [0; 32])).collect();
+        let long = Commitment { veto: Some(Veto { epoch: 4, miners }), ..full() };
+        let read = Commitment::from_fields(&long.fields());
+        assert_eq!((read.members, read.veto), (full().members, None));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(fields in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..600)), 0..5)) {

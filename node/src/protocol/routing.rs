@@ -243,14 +243,14 @@ mod tests {
     #[test]
     fn a_refusal_sends_the_next_ones_elsewhere() {
         let mut router = router();
-        for peer in [A, B] {
+        for (peer, back) in [(A, 100), (B, 130)] {
             router.sent(peer, 0);
             router.accepted(peer, 1, 20);
-            router.returned(peer, 100);
+            router.returned(peer, back);
         }
-        router.sent(A, 100);
+        router.sent(A, 130);
         router.refused(A);
-        let chosen: Vec<_> = (0..60).filter_map(|_| router.choose(&[A, B], 100)).collect();
+        let chosen: Vec<_> = (0..60).filter_map(|_| router.choose(&[A, B], 130)).collect();
         assert!(chosen.iter().filter(|peer| **peer == B).count() > 45);
         assert!(chosen.contains(&A), "but it is looked at again");
     }

@@ -89,6 +89,10 @@ fn a_broken_rule_is_named() {
             Manifest { pins: vec![Pin { hotkey: [7; 32], stage: 3 }], ..sample() },
             "a pin names no stage",
         ),
+        (
+            Manifest { phases: Phases { train: 99_999, ..sample().phases }, ..sample() },
+            "`phases (sum)` is 100021, but must be 5 to 100000",
+        ),
         (Manifest { version: 2, ..sample() }, "`version` is 2, but must be 1 to 1"),
     ];
     for (manifest, message) in cases {
@@ -103,4 +107,6 @@ fn an_unknown_field_or_short_hash_is_an_error_that_names_it() {
     assert!(unknown.to_string().contains("surprise"), "{unknown}");
     let short = text.replace(&hex::encode([3; 32]), "0303");
     assert!(Manifest::from_toml(&short).unwrap_err().to_string().contains("64 hex digits"));
+    let long = format!("{text}# {}", "x".repeat(MAX_TOML_BYTES));
+    assert!(Manifest::from_toml(&long).unwrap_err().to_string().contains("at most 1048576"));
 }

@@ -187,6 +187,40 @@ fn newcomers_fill_gaps_before_anybody_moves() {
 }
 
 #[test]
+fn a_newcomer_is_moved_rather_than_an_incumbent() {
+    let mut members: Vec<_> = (0..8).map(|key| member(key, if key == 0 { 3 } else { 0 })).collect();
+    for (index, member) in members.iter_mut().take(7).enumerate() {
+        member.body.stage = Some(if index == 0 { 0 } else { 1 + index as u16 % 2 });
+    }
+    let planned = of(&members);
+    assert_eq!(planned.stage_of(&members[7].body.hotkey), Some(0), "the strong one needs company");
+    assert_eq!(moved(&members[..7], &planned), 0);
+}
+
+#[test]
+fn nobody_moves_for_a_small_gain() {
+    let mut members: Vec<_> = (0..27).map(|key| member(key, 0)).collect();
+    for (index, member) in members.iter_mut().enumerate() {
+        member.body.stage = Some([10, 19, 27].iter().filter(|end| index >= **end).count() as u16);
+    }
+    assert_eq!(sizes(&of(&members)), [10, 9, 8]);
+}
+
+#[test]
+fn the_seed_decides_among_equals_and_validators_get_no_stage() {
+    let mut members: Vec<_> = (0..9).map(|key| member(key, 0)).collect();
+    members[0].body.role = Role::Validator;
+    let with = |seed| {
+        let set = MemberSet::new(members.clone());
+        let mut stages = plan(&manifest(Vec::new()), 0, &set, &[], [seed; 32]).stages;
+        stages.iter_mut().for_each(|stage| stage.sort_unstable());
+        stages
+    };
+    assert_ne!(with(1), with(2));
+    assert_eq!(with(1).iter().map(Vec::len).sum::<usize>(), 8);
+}
+
+#[test]
 fn a_crowd_on_one_stage_is_spread_as_far_as_it_pays() {
     let mut members: Vec<_> = (0..14).map(|key| member(key, 0)).collect();
     for (index, member) in members.iter_mut().enumerate() {
