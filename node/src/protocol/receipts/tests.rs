@@ -140,6 +140,28 @@ fn tampering_at_the_ends_of_the_pipeline_is_uncounted() {
 }
 
 #[test]
+fn whole_pathways_that_agree_on_an_impossible_draw_count_nothing() {
+    let honest = honest(8);
+    let mut lost = 0;
+    for (drawn, claimed) in [((0, 7), (0, 100)), ((0, 7), (1, 50)), ((0, 7), (2, 7))] {
+        let id = |(head, k)| MicrobatchId { epoch: EPOCH, head, k };
+        let mut logs = honest.clone();
+        for receipt in logs.values_mut().flat_map(|log| &mut log.receipts) {
+            if receipt.mb == id(drawn) {
+                receipt.mb = id(claimed);
+            }
+        }
+        // Beyond the bound or without a head nobody is paid; with another's draw the middle and the
+        // tail, which only confirm each other, need the true head as well.
+        let counted = verified_tokens(&stages(), &logs, RULE);
+        assert_eq!(counted[&[1; 32]], 7 * u64::from(TOKENS), "{claimed:?}");
+        lost += total(&honest) - total(&logs);
+    }
+    // All three in two cases; head and middle in the third.
+    assert_eq!(lost, (3 + 3 + 2) * u64::from(TOKENS));
+}
+
+#[test]
 fn neighbour_without_a_log_confirms_nothing() {
     let mut logs = honest(8);
     let tails: Vec<Hotkey> = stages()[2].clone();
