@@ -1,0 +1,177 @@
+//! Handles to a running dev chain: [`Api`] to use it from the same process, [`Handle`] to end it.
+
+use crate::{
+    chain::{Chain, PoolError, SealError, SealedBlock},
+    producer::Sealing,
+    runtime::{AccountId, Balance, BlockNumber, Hash},
+    service::{Head, Mailbox, Status, Stopped},
+};
+use jsonrpsee::server::ServerHandle;
+use std::{net::SocketAddr, thread};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+/// Why the chain did not do what it was asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// It has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// An extrinsic was refused.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// No block was sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// Access to a running chain. Clones share it.
+#[derive(Clone)]
+pub struct Api {
+    mailbox: Mailbox,
+    head: watch::Receiver<Head>,
+    address: SocketAddr,
+}
+
+impl Api {
+    /// Joins the parts.
+    pub(crate) fn new(mailbox: Mailbox, head: watch::Receiver<Head>, address: SocketAddr) -> Self {
+        Self { mailbox, head, address }
+    }
+
+    /// Where JSON-RPC is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as a websocket URL.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// The newest block, which is final.
+    pub fn head(&self) -> Head {
+        *self.head.borrow()
+    }
+
+    /// The newest block as it changes. Blocks sealed in between are skipped, and can be read by
+    /// their height.
+    pub fn heads(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    /// Waits until the chain has reached a height.
+    ///
+    /// # Errors
+    /// If the chain stops before.
+    pub async fn reached(&self, number: BlockNumber) -> Result<Head, ApiError> {
+        let mut heads = self.heads();
+        let head = heads.wait_for(|head| head.number >= number).await.map_err(|_| Stopped)?;
+        Ok(*head)
+    }
+
+    /// Seals `count` blocks; others are served in between. Returns the newest block.
+    ///
+    /// # Errors
+    /// If a block cannot be sealed.
+    pub async fn seal(&self, count: u32) -> Result<Head, ApiError> {
+        for _ in 0..count {
+            self.mailbox.ask(|engine| engine.seal()).await??;
+        }
+        Ok(self.head())
+    }
+
+    /// Puts a signed extrinsic into the pool. Returns its hash.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn submit(&self, extrinsic: Vec<u8>) -> Result<Hash, ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.submit(extrinsic)).await??)
+    }
+
+    /// As [`Self::submit`], and reports what becomes of the extrinsic.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn submit_and_watch(
+        &self,
+        extrinsic: Vec<u8>,
+    ) -> Result<mpsc::Receiver<Status>, ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.submit_and_watch(extrinsic)).await??)
+    }
+
+    /// Seals a block in which `account` gets `rao` out of nothing.
+    ///
+    /// # Errors
+    /// If the runtime refuses the amount.
+    pub async fn fund(&self, account: AccountId, rao: Balance) -> Result<SealedBlock, ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.fund(&account, rao)).await??)
+    }
+
+    /// Changes when blocks are sealed.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub async fn set_sealing(&self, sealing: Sealing) -> Result<(), ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.set_sealing(sealing)).await?)
+    }
+
+    /// Reads from the chain, between two blocks.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub async fn read<R: Send + 'static>(
+        &self,
+        reader: impl FnOnce(&Chain) -> R + Send + 'static,
+    ) -> Result<R, Stopped> {
+        self.mailbox.ask(move |engine| reader(engine.chain())).await
+    }
+}
+
+/// Keeps a chain running. Dropping it stops the server and the sealing by the clock; the chain
+/// itself ends with the last [`Api`].
+pub struct Handle {
+    mailbox: Mailbox,
+    server: ServerHandle,
+    producer: JoinHandle<()>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Joins the parts.
+    pub(crate) fn new(
+        mailbox: Mailbox,
+        server: ServerHandle,
+        producer: JoinHandle<()>,
+        thread: thread::JoinHandle<()>,
+    ) -> Self {
+        Self { mailbox, server, producer, thread: Some(thread) }
+    }
+
+    /// Stops the server, then the chain, and waits until both have ended.
+    pub async fn stop(mut self) {
+        // An error says that it has stopped before.
+        let _ = self.server.stop();
+        self.server.clone().stopped().await;
+        let _ = self.mailbox.ask(|engine| engine.stop()).await;
+        self.producer.abort();
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    /// Waits until the server has ended.
+    pub async fn stopped(&self) {
+        self.server.clone().stopped().await;
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let _ = self.server.stop();
+        self.producer.abort();
+    }
+}

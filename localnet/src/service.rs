@@ -1,0 +1,194 @@
+//! The thread that owns the chain, and the mailbox through which everyone else reaches it.
+//!
+//! Requests are closures that run one after another on the thread, so each sees a whole block and
+//! none waits for a lock. The mailbox holds [`MAILBOX`] requests; senders beyond that wait. News of
+//! blocks goes out as the newest head alone: who follows the chain keeps a cursor and asks for the
+//! blocks between, so that a slow follower costs nothing and misses nothing that is still kept.
+
+use crate::{
+    chain::{Chain, PoolError, SealError, SealedBlock},
+    producer::Sealing,
+    runtime::{AccountId, Balance, BlockNumber, Hash},
+};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+mod watchers;
+
+pub use watchers::Status;
+use watchers::Watchers;
+
+/// Requests that wait for the thread, at most.
+const MAILBOX: usize = 1_024;
+/// Blocks that one extrinsic may cause with instant sealing: it can make others ready.
+const MAX_INSTANT_BLOCKS: usize = 64;
+
+/// The newest block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// Its height.
+    pub number: BlockNumber,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// The chain's thread has ended, or a request failed on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the chain has stopped")]
+pub struct Stopped;
+
+/// One request.
+type Job = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// Sends requests to the chain's thread, which ends with the last mailbox.
+#[derive(Clone)]
+pub(crate) struct Mailbox {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Mailbox {
+    /// Runs `job` on the chain's thread and waits for what it returns.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Engine) -> R + Send + 'static,
+    ) -> Result<R, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |engine| {
+            // The asker may have gone.
+            let _ = reply.send(job(engine));
+        });
+        self.jobs.send(job).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// The chain with what surrounds it on its thread.
+pub(crate) struct Engine {
+    chain: Chain,
+    sealing: watch::Sender<Sealing>,
+    head: watch::Sender<Head>,
+    watchers: Watchers,
+    is_running: bool,
+}
+
+/// A started service.
+pub(crate) struct Service {
+    /// The way in.
+    pub(crate) mailbox: Mailbox,
+    /// The newest block.
+    pub(crate) head: watch::Receiver<Head>,
+    /// When blocks are sealed.
+    pub(crate) sealing: watch::Receiver<Sealing>,
+    /// The chain's thread.
+    pub(crate) thread: JoinHandle<()>,
+}
+
+/// Moves the chain to a thread of its own.
+pub(crate) fn start(chain: Chain, sealing: Sealing) -> io::Result<Service> {
+    let (jobs, mut inbox) = mpsc::channel::<Job>(MAILBOX);
+    let (sealing, sealing_changes) = watch::channel(sealing);
+    let (head, head_changes) = watch::channel(head_of(&chain));
+    let mut engine =
+        Engine { chain, sealing, head, watchers: Watchers::default(), is_running: true };
+    let thread = thread::Builder::new().name("localnet-chain".to_owned()).spawn(move || {
+        while engine.is_running
+            && let Some(job) = inbox.blocking_recv()
+        {
+            // The runtime's panics are caught closer to it; this keeps a bug of the node from
+            // taking the chain along.
+            if catch_unwind(AssertUnwindSafe(|| job(&mut engine))).is_err() {
+                tracing::error!("a request panicked");
+            }
+        }
+    })?;
+    let mailbox = Mailbox { jobs };
+    Ok(Service { mailbox, head: head_changes, sealing: sealing_changes, thread })
+}
+
+impl Engine {
+    /// The chain, to read from.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Puts an extrinsic into the pool; seals a block if sealing is instant.
+    pub(crate) fn submit(&mut self, bytes: Vec<u8>) -> Result<Hash, PoolError> {
+        let (hash, admission) = self.chain.admit(bytes)?;
+        self.watchers.admitted(hash, &admission);
+        self.seal_if_instant();
+        Ok(hash)
+    }
+
+    /// As [`Self::submit`], and reports what becomes of the extrinsic.
+    pub(crate) fn submit_and_watch(
+        &mut self,
+        bytes: Vec<u8>,
+    ) -> Result<mpsc::Receiver<Status>, PoolError> {
+        let (hash, admission) = self.chain.admit(bytes)?;
+        let statuses = self.watchers.watch(hash);
+        self.watchers.admitted(hash, &admission);
+        self.seal_if_instant();
+        Ok(statuses)
+    }
+
+    /// Seals one block.
+    pub(crate) fn seal(&mut self) -> Result<SealedBlock, SealError> {
+        let block = self.chain.seal()?;
+        self.announce(&block);
+        Ok(block)
+    }
+
+    /// Seals one block in which `account` gets `rao` out of nothing.
+    pub(crate) fn fund(
+        &mut self,
+        account: &AccountId,
+        rao: Balance,
+    ) -> Result<SealedBlock, SealError> {
+        let block = self.chain.fund(account, rao)?;
+        self.announce(&block);
+        Ok(block)
+    }
+
+    /// Changes when blocks are sealed.
+    pub(crate) fn set_sealing(&mut self, sealing: Sealing) {
+        self.sealing.send_replace(sealing);
+        self.seal_if_instant();
+    }
+
+    /// Lets the thread end after this request.
+    pub(crate) fn stop(&mut self) {
+        self.is_running = false;
+    }
+
+    /// Seals what is ready, if that is how blocks are sealed.
+    fn seal_if_instant(&mut self) {
+        for _ in 0..MAX_INSTANT_BLOCKS {
+            if *self.sealing.borrow() != Sealing::Instant || !self.chain.has_ready() {
+                return;
+            }
+            match self.seal() {
+                Ok(block) if block.extrinsics.is_empty() && block.dropped.is_empty() => return,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no block sealed");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tells followers and watchers about a new block.
+    fn announce(&mut self, block: &SealedBlock) {
+        self.head.send_replace(head_of(&self.chain));
+        self.watchers.sealed(block);
+    }
+}
+
+/// The newest block of a chain.
+fn head_of(chain: &Chain) -> Head {
+    Head { number: chain.number(), hash: chain.head().hash }
+}

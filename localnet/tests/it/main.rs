@@ -1,0 +1,1 @@
+//! Behaviour of the dev chain, seen from outside.
