@@ -113,6 +113,15 @@ fn clipped_excess_goes_to_the_rest_in_proportion() {
 }
 
 #[test]
+fn dust_shares_what_the_limit_leaves_over() {
+    let scores = with_tokens(&[u64::MAX, 1, 1]);
+    let (_, values) = weights(&scores, 0, &uids(&[1, 2, 3]), 32_768).unwrap();
+    assert!(values[0] == 65_535 && values[1].abs_diff(32_768) <= 3, "{values:?}");
+    // Without a limit it is too small for a u16 and left out.
+    assert_eq!(weights(&scores, 0, &uids(&[1, 2, 3]), u16::MAX), Some((vec![1], vec![65_535])));
+}
+
+#[test]
 fn too_few_miners_for_the_limit_share_equally() {
     let scores = with_tokens(&[80, 20]);
     let (_, values) = weights(&scores, 0, &uids(&[1, 2]), 10_000).unwrap();
