@@ -43,7 +43,7 @@ pub struct Cli {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct GlobalArgs {
     /// Log to stderr; twice and three times for more (`RUST_LOG` selects finer)
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
     pub verbose: u8,
 }
 

@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod children;
+pub mod dev;
 pub mod scratch;
 pub mod show;
 pub mod summary;

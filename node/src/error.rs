@@ -50,6 +50,11 @@ impl Error {
         Self::new(Kind::Argument, anyhow::anyhow!("{message}"))
     }
 
+    /// What was given is unusable, as a library says; `what` was tried.
+    pub fn argument_from(cause: impl Into<anyhow::Error>, what: impl fmt::Display) -> Self {
+        Self::new(Kind::Argument, cause.into().context(what.to_string()))
+    }
+
     /// The user stopped the command.
     pub fn interrupted() -> Self {
         Self::new(Kind::Interrupted, anyhow::anyhow!("interrupted"))
@@ -132,7 +137,7 @@ impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
     }
 
     fn or_argument(self, what: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| Error::new(Kind::Argument, error.into().context(what.to_string())))
+        self.map_err(|error| Error::argument_from(error, what))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Run a subnet role from the command line.
 
 pub mod cli;
+pub mod commands;
 pub mod demo;
 pub mod env;
 pub mod error;
@@ -11,3 +12,4 @@ pub mod report;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
+pub mod text;

@@ -29,26 +29,28 @@ pub struct Show {
     screen: Option<Screen>,
     /// Everything that was reported, counted.
     pub tally: Tally,
-    course: Course,
+    /// Known when the run begins; before that there is no view.
+    course: Option<Course>,
     begin: Instant,
     shown_phase: String,
 }
 
 impl Show {
-    /// A show of these miners over that course.
-    pub fn new(printer: Printer, tally: Tally, course: Course) -> Self {
+    /// A show of these miners; the run has not begun.
+    pub fn new(printer: Printer, tally: Tally) -> Self {
         let (screen, begin) = (printer.screen(), Instant::now());
-        Self { printer, screen, tally, course, begin, shown_phase: String::new() }
+        Self { printer, screen, tally, course: None, begin, shown_phase: String::new() }
     }
 
-    /// Time since the show began.
+    /// Time since the run began.
     pub fn elapsed(&self) -> Duration {
         self.begin.elapsed()
     }
 
-    /// Starts the clock anew, when set-up is over and the run begins.
-    pub fn restart_clock(&mut self) {
+    /// The run begins.
+    pub fn begin(&mut self, course: Course) {
         self.begin = Instant::now();
+        self.course = Some(course);
     }
 
     /// Takes in what a process reported and shows it.
@@ -78,8 +80,8 @@ impl Show {
     /// If the terminal cannot be written.
     pub fn draw(&mut self) -> Result<()> {
         let now = self.elapsed();
-        if let Some(screen) = &mut self.screen {
-            screen.draw(&view::frame(&self.tally, &self.course, now, screen.size()))?;
+        if let (Some(screen), Some(course)) = (&mut self.screen, &self.course) {
+            screen.draw(&view::frame(&self.tally, course, now, screen.size()))?;
         }
         Ok(())
     }
@@ -106,23 +108,24 @@ impl Show {
     /// A line above the view, or in the log.
     fn note(&mut self, text: &str) -> Result<()> {
         let now = self.elapsed();
-        match &mut self.screen {
-            Some(screen) => {
-                let frame = view::frame(&self.tally, &self.course, now, screen.size());
+        match (&mut self.screen, &self.course) {
+            (Some(screen), Some(course)) => {
+                let frame = view::frame(&self.tally, course, now, screen.size());
                 screen.note(text, &frame)?;
             }
-            None => self.printer.note(text)?,
+            _ => self.printer.note(text)?,
         }
         Ok(())
     }
 
     /// Without a terminal: a line whenever the phase changes.
     fn phase(&mut self, now: Duration) -> Result<()> {
+        let Some(course) = &self.course else { return Ok(()) };
         if self.screen.is_some() || self.tally.phase == self.shown_phase {
             return Ok(());
         }
         self.tally.phase.clone_into(&mut self.shown_phase);
-        self.printer.note(view::progress(&self.tally, &self.course, now))?;
+        self.printer.note(view::progress(&self.tally, course, now))?;
         Ok(())
     }
 }

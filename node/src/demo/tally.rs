@@ -196,7 +196,7 @@ impl Tally {
 
     /// The block by which each of these validators had set the weights of an epoch; `None` while
     /// one of them has not.
-    pub fn weights_block(&self, validators: &[String], epoch: u32) -> Option<u32> {
+    pub fn weights_block(&self, validators: &BTreeSet<String>, epoch: u32) -> Option<u32> {
         let block = |name: &String| self.weights.get(&(name.clone(), epoch)).copied();
         validators.iter().map(block).collect::<Option<Vec<u32>>>()?.into_iter().max()
     }
