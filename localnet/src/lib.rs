@@ -39,12 +39,15 @@ pub use signing::{signed, signed_for};
 /// If the address cannot be listened on or the settings make no chain.
 pub async fn spawn(config: Config) -> Result<(Api, Handle), Error> {
     let (listener, address) = rpc::bind(config.listen)?;
-    let chain = Chain::new(&config)?;
-    let service = service::start(chain, config.sealing).map_err(Error::Thread)?;
+    let sealing = config.sealing;
+    let chain = tokio::task::spawn_blocking(move || Chain::new(&config))
+        .await
+        .map_err(|panic| Error::Genesis(panic.to_string()))??;
+    let service = service::start(chain, sealing).map_err(Error::Thread)?;
     let mailbox = service.mailbox;
     let producer = tokio::spawn(producer::run(mailbox.clone(), service.sealing));
     let api = Api::new(mailbox.clone(), service.head, address);
-    let server = rpc::serve(listener, api.clone())
-        .map_err(|source| Error::Listen { address, source })?;
+    let server =
+        rpc::serve(listener, api.clone()).map_err(|source| Error::Listen { address, source })?;
     Ok((api, Handle::new(mailbox, server, producer, service.thread)))
 }

@@ -152,7 +152,7 @@ mod tests {
         let mut roots = vec![genesis];
         for n in 0..2 * STATES_KEPT as u32 {
             // Each third write repeats an old value, so that nodes are dropped and come again.
-            let value = if n % 3 == 0 { vec![7; 40] } else { n.encode().repeat(10) };
+            let value = if n.is_multiple_of(3) { vec![7; 40] } else { n.encode().repeat(10) };
             roots.push(write(&mut states, &(n % 5).encode(), Some(value)));
         }
         assert!(!states.has(&roots[STATES_KEPT]));
@@ -160,7 +160,8 @@ mod tests {
             assert!(states.has(root));
             let last = n as u32 - 1;
             let value = read(&states.view(*root), &(last % 5).encode()).unwrap();
-            let expected = if last % 3 == 0 { vec![7; 40] } else { last.encode().repeat(10) };
+            let expected =
+                if last.is_multiple_of(3) { vec![7; 40] } else { last.encode().repeat(10) };
             assert_eq!(value, expected, "block {n}");
         }
         for key in 0_u32..5 {

@@ -1,1 +1,6 @@
 //! Behaviour of the dev chain, seen from outside.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod blocks;
+mod dev;
+mod rpc;
