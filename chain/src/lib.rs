@@ -1,1 +1,37 @@
 //! Read and write the chain through typed calls.
+//!
+//! Everything is encoded and decoded by name and type against the chain's own metadata, so renamed
+//! indices and newtype wrappers across runtime versions change nothing here. At connect time the
+//! chain is checked against what we rely on (`iota-metadata`).
+//!
+//! - [`Client`]: connection, finalized blocks in order, metagraph, balances;
+//! - [`Client::submit`]: sign, send, wait for finality, explain a refusal;
+//! - [`wallet`]: btcli's wallet files; [`Keypair`]: an sr25519 key that never prints itself.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/watch_blocks.rs")]
+//! ```
+
+mod amount;
+mod block;
+mod call;
+mod client;
+mod error;
+mod key;
+mod remedy;
+mod submit;
+mod value;
+pub mod wallet;
+
+pub use amount::Rao;
+pub use block::{BlockView, CommittedFields, Drand, Neuron, Pulse};
+pub use call::{Call, Field, Hyperparameter};
+pub use client::{BlockStream, Client};
+pub use error::{ConnectError, ReadError, SubmitError};
+pub use key::{KeyError, Keypair, from_ss58, to_ss58};
+pub use submit::Inclusion;
+
+/// A sr25519 public key.
+pub type Hotkey = [u8; 32];
+/// A block or extrinsic hash.
+pub type Hash = [u8; 32];

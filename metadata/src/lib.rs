@@ -1,1 +1,120 @@
 //! Declare the chain interface we rely on and check a chain against it.
+//!
+//! What we rely on is data: calls with their number of arguments, storage entries, runtime APIs. A
+//! gap in something required stops a client from connecting; a gap in something optional names what
+//! it disables. Nothing is checked by index: names are the interface.
+
+use std::fmt;
+
+use subxt::Metadata;
+
+/// One thing the chain lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What is missing or differs, as `Pallet.item`.
+    pub what: String,
+    /// What was expected and found.
+    pub problem: String,
+    /// What it disables; none when nothing works without it.
+    pub disables: Option<&'static str>,
+}
+
+/// What a chain lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// All gaps.
+    pub gaps: Vec<Gap>,
+}
+
+/// What is relied on.
+enum Item {
+    /// A call with this many arguments.
+    Call(&'static str, &'static str, usize),
+    /// A storage entry.
+    Storage(&'static str, &'static str),
+    /// A method of a runtime API.
+    Api(&'static str, &'static str),
+}
+
+/// Everything relied on, with what is disabled without it.
+const RELIED_ON: &[(Item, Option<&str>)] = &[
+    (Item::Storage("System", "Account"), None),
+    (Item::Storage("Timestamp", "Now"), None),
+    (Item::Api("NeuronInfoRuntimeApi", "get_neurons_lite"), None),
+    (Item::Call("SubtensorModule", "burned_register", 2), Some("registration")),
+    (Item::Call("SubtensorModule", "serve_axon", 8), Some("being found by peers")),
+    (Item::Call("SubtensorModule", "set_mechanism_weights", 5), Some("setting weights")),
+    (Item::Call("SubtensorModule", "add_stake", 3), Some("staking")),
+    (Item::Call("SubtensorModule", "register_network", 1), Some("creating a subnet")),
+    (Item::Call("SubtensorModule", "start_call", 1), Some("starting a subnet")),
+    (Item::Call("Commitments", "set_commitment", 2), Some("committing work, votes and vetoes")),
+    (Item::Storage("Commitments", "CommitmentOf"), Some("reading work, votes and vetoes")),
+    (Item::Storage("Drand", "Pulses"), Some("randomness that no block author can grind")),
+    (Item::Storage("Drand", "LastStoredRound"), Some("randomness that no block author can grind")),
+    (Item::Call("Balances", "transfer_keep_alive", 2), Some("transfers")),
+];
+
+/// Checks a chain's metadata against everything relied on.
+#[must_use]
+pub fn check(metadata: &Metadata) -> Report {
+    let gap = |(item, disables): &(Item, Option<&'static str>)| {
+        let (what, problem) = item.problem(metadata)?;
+        Some(Gap { what, problem, disables: *disables })
+    };
+    Report { gaps: RELIED_ON.iter().filter_map(gap).collect() }
+}
+
+impl Item {
+    /// What is wrong with the item on this chain, if anything.
+    fn problem(&self, metadata: &Metadata) -> Option<(String, String)> {
+        let missing = || "missing".to_owned();
+        match self {
+            Self::Call(pallet, call, arguments) => {
+                let what = format!("{pallet}.{call}");
+                let found = metadata
+                    .pallet_by_name(pallet)
+                    .and_then(|pallet| pallet.call_variant_by_name(call).map(|c| c.fields.len()));
+                match found {
+                    None => Some((what, missing())),
+                    Some(found) if found != *arguments => {
+                        Some((what, format!("takes {found} arguments, expected {arguments}")))
+                    }
+                    Some(_) => None,
+                }
+            }
+            Self::Storage(pallet, entry) => {
+                let found = metadata
+                    .pallet_by_name(pallet)
+                    .and_then(|pallet| pallet.storage()?.entry_by_name(entry).map(|_| ()));
+                found.is_none().then(|| (format!("{pallet}.{entry}"), missing()))
+            }
+            Self::Api(api, method) => {
+                let found = metadata
+                    .runtime_api_trait_by_name(api)
+                    .and_then(|api| api.method_by_name(method).map(|_| ()));
+                found.is_none().then(|| (format!("{api}.{method}"), missing()))
+            }
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing works on this chain.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.gaps.iter().any(|gap| gap.disables.is_none())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, gap) in self.gaps.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            let disables = gap.disables.unwrap_or("everything");
+            write!(f, "- {}: {} (disables {disables})", gap.what, gap.problem)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Why the chain could not be reached, read or written. One enum per task.
+
+use std::time::Duration;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Not a ws:// or wss:// address.
+    #[error("`{0}` is not a ws:// or wss:// address")]
+    Url(String),
+    /// Nobody answers in time.
+    #[error("no answer from {url} within {} s", .within.as_secs())]
+    Timeout {
+        /// The endpoint.
+        url: String,
+        /// How long was waited.
+        within: Duration,
+    },
+    /// The endpoint refuses, or is no chain.
+    #[error("cannot connect to {url}: {reason}")]
+    Refused {
+        /// The endpoint.
+        url: String,
+        /// What it says.
+        reason: String,
+    },
+    /// The chain lacks what we rely on.
+    #[error("the chain at {url} lacks what this program relies on:\n{report}")]
+    Incompatible {
+        /// The endpoint.
+        url: String,
+        /// Each gap with what it disables.
+        report: String,
+    },
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The connection failed, or the node refused.
+    #[error("cannot read {what}: {reason}")]
+    Rpc {
+        /// What was read.
+        what: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("no answer to {what} in time")]
+    Timeout {
+        /// What was read.
+        what: &'static str,
+    },
+    /// The chain answered with something else than its metadata promises, or too much.
+    #[error("{what} has an unexpected form: {reason}")]
+    Form {
+        /// What was read.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why an extrinsic has no effect.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The call does not exist on this chain, or takes other arguments.
+    #[error("the chain does not know this call: {0}")]
+    Encode(String),
+    /// The pool did not take it.
+    #[error("{name}: {remedy}")]
+    Rejected {
+        /// The reason's name.
+        name: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// It was included and failed.
+    #[error("{name}: {remedy}")]
+    Failed {
+        /// The error's name, as the pallet declares it.
+        name: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The connection failed; whether it was included is unknown.
+    #[error("connection lost while submitting: {0}")]
+    Connection(String),
+    /// Not finalized in time; it may still be included until its era ends.
+    #[error("not finalized within {} s", .0.as_secs())]
+    Timeout(Duration),
+}
