@@ -27,13 +27,14 @@ mod construct;
 mod extensions;
 mod fees;
 mod genesis;
+pub mod subtensor_apis;
 
 pub use apis::{RUNTIME_API_VERSIONS, dispatch};
 pub use construct::*;
 pub use extensions::{
     CheckShieldedTxValidity, DrandPriority, SubtensorTransactionExtension, SudoTransactionExtension,
 };
-pub use fees::WeightToRao;
+pub use fees::{RecycleFees, WeightToRao};
 pub use genesis::Genesis;
 
 /// Height of a block.
@@ -143,13 +144,21 @@ impl frame_system::Config for Runtime {
 
 impl pallet_timestamp::Config for Runtime {
     type Moment = u64;
-    type OnTimestampSet = ();
+    type OnTimestampSet = Drand;
     // Blocks are sealed as fast as a test wishes.
     type MinimumPeriod = ConstU64<1>;
     type WeightInfo = ();
 }
 
 impl crate::pallets::aura::Config for Runtime {}
+
+impl crate::pallets::subtensor::Config for Runtime {
+    type Currency = Balances;
+}
+
+impl crate::pallets::commitments::Config for Runtime {}
+impl crate::pallets::admin_utils::Config for Runtime {}
+impl crate::pallets::drand::Config for Runtime {}
 
 impl pallet_balances::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
@@ -170,8 +179,7 @@ impl pallet_balances::Config for Runtime {
 
 impl pallet_transaction_payment::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
-    // Fees are burned: the dev chain has no block author.
-    type OnChargeTransaction = FungibleAdapter<Balances, ()>;
+    type OnChargeTransaction = FungibleAdapter<Balances, RecycleFees>;
     type WeightToFee = WeightToRao;
     type LengthToFee = frame_support::weights::IdentityFee<Balance>;
     type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;

@@ -1,3 +1,103 @@
 //! `SubtensorModule`: subnets, neurons, stake, weights, Yuma Consensus and emission.
+//!
+//! Names, indices, hashers and types are the real chain's. Of its rules these are here: burned
+//! registration and pruning, plain weights, the stateful epoch schedule, Yuma 2 and 3, a
+//! constant-product pool per subnet, the block emission and its distribution.
+//!
+//! Left out: commit-reveal, child hotkeys, stake on the root (so no root dividends), several
+//! mechanisms per subnet, locks, leases and the pools' fees. What depends on them is zero.
 
+#![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
+
+mod calls;
+mod coinbase;
+mod epoch;
+mod errors;
+mod events;
+mod guards;
+mod info;
+mod neurons;
+mod pool;
+mod registration;
+mod schedule;
+mod serving;
+mod stake;
+mod storage;
+mod subnets;
+mod types;
+mod weights;
 pub mod yuma;
+
+pub use pallet::*;
+pub use serving::Axon;
+pub use types::{AxonInfo, NeuronInfo, NeuronInfoLite, PrometheusInfo, SafeFloat};
+
+use frame_support::pallet_macros::import_section;
+
+/// The root network, which has no neurons here.
+pub const ROOT: u16 = 0;
+
+#[import_section(calls::calls)]
+#[import_section(errors::errors)]
+#[import_section(events::events)]
+#[import_section(storage::storage)]
+#[frame_support::pallet]
+pub mod pallet {
+    use super::{AxonInfo, PrometheusInfo, ROOT, SafeFloat, serving::Axon};
+    use core::marker::PhantomData;
+    use frame_support::{
+        pallet_prelude::*,
+        storage::Key as NMapKey,
+        traits::{
+            ConstBool, ConstU8, ConstU16, ConstU64,
+            fungible::{Inspect, Mutate},
+        },
+    };
+    use frame_system::pallet_prelude::*;
+    use sp_runtime::SaturatedConversion;
+    use substrate_fixed::types::{I96F32, U64F64, U96F32};
+
+    /// What the pallet needs from the runtime.
+    #[pallet::config]
+    pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>> {
+        /// Free TAO balances.
+        type Currency: Inspect<Self::AccountId, Balance = u64> + Mutate<Self::AccountId>;
+    }
+
+    #[pallet::pallet]
+    #[pallet::without_storage_info]
+    pub struct Pallet<T>(_);
+
+    /// The first state: the root network, and the issuance of the free balances. To be built
+    /// after the balances.
+    #[pallet::genesis_config]
+    pub struct GenesisConfig<T> {
+        #[serde(skip)]
+        pub _marker: PhantomData<T>,
+    }
+
+    impl<T> Default for GenesisConfig<T> {
+        fn default() -> Self {
+            Self { _marker: PhantomData }
+        }
+    }
+
+    #[pallet::genesis_build]
+    impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+        fn build(&self) {
+            NetworksAdded::<T>::insert(ROOT, true);
+            TotalNetworks::<T>::put(1);
+            Tempo::<T>::insert(ROOT, 100);
+            MaxAllowedUids::<T>::insert(ROOT, 64);
+            TotalIssuance::<T>::put(T::Currency::total_issuance());
+        }
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn on_initialize(number: BlockNumberFor<T>) -> Weight {
+            Self::step_block(number.saturated_into());
+            Weight::zero()
+        }
+    }
+}

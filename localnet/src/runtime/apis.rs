@@ -4,9 +4,10 @@ pub use expanded::{RUNTIME_API_VERSIONS, api::dispatch};
 
 #[expect(missing_docs, reason = "the macro expands to items that it leaves undocumented")]
 mod expanded {
+    use crate::pallets::subtensor::{NeuronInfo, NeuronInfoLite};
     use crate::runtime::{
-        AccountId, Balance, Block, Executive, Nonce, Runtime, RuntimeCall, System,
-        TransactionPayment, VERSION, construct,
+        AccountId, Balance, Block, Executive, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
+        TransactionPayment, VERSION, construct, subtensor_apis,
     };
     use frame_support::weights::Weight;
     use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
@@ -132,6 +133,42 @@ mod expanded {
 
             fn query_length_to_fee(length: u32) -> Balance {
                 TransactionPayment::length_to_fee(length)
+            }
+        }
+
+        impl subtensor_apis::NeuronInfoRuntimeApi<Block> for Runtime {
+            fn get_neurons(netuid: u16) -> Vec<NeuronInfo<AccountId>> {
+                SubtensorModule::full_neurons(netuid)
+            }
+
+            fn get_neuron(netuid: u16, uid: u16) -> Option<NeuronInfo<AccountId>> {
+                SubtensorModule::full_neuron(netuid, uid)
+            }
+
+            fn get_neurons_lite(netuid: u16) -> Vec<NeuronInfoLite<AccountId>> {
+                SubtensorModule::neurons(netuid)
+            }
+
+            fn get_neuron_lite(netuid: u16, uid: u16) -> Option<NeuronInfoLite<AccountId>> {
+                SubtensorModule::neuron(netuid, uid)
+            }
+        }
+
+        impl subtensor_apis::SubnetInfoRuntimeApi<Block> for Runtime {
+            fn get_next_epoch_start_block(netuid: u16) -> Option<u64> {
+                SubtensorModule::next_epoch_start_block(netuid)
+            }
+        }
+
+        impl subtensor_apis::SubnetRegistrationRuntimeApi<Block> for Runtime {
+            fn get_network_registration_cost() -> u64 {
+                SubtensorModule::network_cost()
+            }
+        }
+
+        impl subtensor_apis::SwapRuntimeApi<Block> for Runtime {
+            fn current_alpha_price(netuid: u16) -> u64 {
+                SubtensorModule::alpha_price_rao(netuid)
             }
         }
     }

@@ -31,10 +31,18 @@ mod runtime {
     pub type Balances = pallet_balances;
     #[runtime::pallet_index(6)]
     pub type TransactionPayment = pallet_transaction_payment;
+    #[runtime::pallet_index(7)]
+    pub type SubtensorModule = crate::pallets::subtensor;
     #[runtime::pallet_index(11)]
     pub type Utility = pallet_utility;
     #[runtime::pallet_index(12)]
     pub type Sudo = pallet_sudo;
+    #[runtime::pallet_index(18)]
+    pub type Commitments = crate::pallets::commitments;
+    #[runtime::pallet_index(19)]
+    pub type AdminUtils = crate::pallets::admin_utils;
+    #[runtime::pallet_index(26)]
+    pub type Drand = crate::pallets::drand;
 }
 
 /// The inherent extrinsics that belong at the head of a block.

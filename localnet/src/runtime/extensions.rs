@@ -1,7 +1,7 @@
 //! Transaction extensions that carry no bytes. Wallets and SDKs build the signed payload from the
 //! identifiers in the metadata, so each one of the real chain has its place here.
 
-use super::{Runtime, RuntimeCall};
+use super::{Runtime, RuntimeCall, SubtensorModule};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::pallet_prelude::TransactionSource;
 use scale_info::TypeInfo;
@@ -81,7 +81,27 @@ impl TransactionExtension<RuntimeCall> for SubtensorTransactionExtension {
     type Implicit = ();
     type Val = ();
     type Pre = ();
-    impl_tx_ext_default!(RuntimeCall; weight validate prepare);
+
+    fn validate(
+        &self,
+        origin: DispatchOriginOf<RuntimeCall>,
+        call: &RuntimeCall,
+        _info: &DispatchInfoOf<RuntimeCall>,
+        _len: usize,
+        _implicit: (),
+        _inherited: &impl Encode,
+        _source: TransactionSource,
+    ) -> ValidateResult<(), RuntimeCall> {
+        if let RuntimeCall::SubtensorModule(call) = call
+            && let Ok(who) = frame_system::ensure_signed(origin.clone())
+            && let Some(code) = SubtensorModule::pool_refusal(&who, call)
+        {
+            return Err(InvalidTransaction::Custom(code).into());
+        }
+        Ok((ValidTransaction::default(), (), origin))
+    }
+
+    impl_tx_ext_default!(RuntimeCall; weight prepare);
 }
 
 impl TransactionExtension<RuntimeCall> for DrandPriority {

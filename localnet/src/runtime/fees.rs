@@ -1,7 +1,10 @@
 //! What an extrinsic costs.
 
-use super::Balance;
-use frame_support::weights::{Weight, WeightToFee};
+use super::{AccountId, Balance, Balances, SubtensorModule};
+use frame_support::{
+    traits::{Imbalance, OnUnbalanced, fungible::Credit},
+    weights::{Weight, WeightToFee},
+};
 use sp_runtime::Perbill;
 
 /// Charges 0.0005 rao for each picosecond of an extrinsic's reference time.
@@ -12,6 +15,15 @@ impl WeightToFee for WeightToRao {
 
     fn weight_to_fee(weight: &Weight) -> Balance {
         Perbill::from_parts(500_000) * weight.ref_time()
+    }
+}
+
+/// Takes fees out of the issuance: the dev chain has no block author to pay.
+pub struct RecycleFees;
+
+impl OnUnbalanced<Credit<AccountId, Balances>> for RecycleFees {
+    fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
+        SubtensorModule::recycle_tao(fees.peek());
     }
 }
 

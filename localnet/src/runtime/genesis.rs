@@ -38,6 +38,15 @@ impl Genesis {
             ..Default::default()
         }
         .assimilate_storage(&mut storage)?;
+        crate::pallets::drand::GenesisConfig::<Runtime> {
+            seed: self.drand_seed,
+            genesis_time: u32::try_from(self.base_time_ms / 1000).unwrap_or(u32::MAX),
+            ..Default::default()
+        }
+        .assimilate_storage(&mut storage)?;
+        // Reads the issuance, so it follows the balances.
+        crate::pallets::subtensor::GenesisConfig::<Runtime>::default()
+            .assimilate_storage(&mut storage)?;
         Ok(storage)
     }
 }

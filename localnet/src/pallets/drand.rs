@@ -1,0 +1,183 @@
+//! `Drand`: the randomness beacon's pulses, as the real chain stores them.
+//!
+//! The real pallet fetches pulses of the public beacon and checks their signatures. This chain has
+//! no network: a pulse is the hash of a seed and its round, and appears in the first block whose
+//! time has reached it. So equal seeds give equal beacons. Signatures are empty.
+#![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
+
+pub use pallet::*;
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::{BoundedVec, traits::ConstU32};
+use scale_info::TypeInfo;
+
+/// How many of the newest pulses are kept.
+pub const KEPT_PULSES: u64 = 128;
+
+/// A pulse of the beacon.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    Eq,
+    PartialEq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct Pulse {
+    /// Its number, from 1.
+    pub round: u64,
+    /// 32 random bytes.
+    pub randomness: BoundedVec<u8, ConstU32<32>>,
+    /// Empty here.
+    pub signature: BoundedVec<u8, ConstU32<144>>,
+}
+
+/// Names the beacon.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    Eq,
+    PartialEq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct Metadata {
+    /// The beacon's name.
+    pub beacon_id: BoundedVec<u8, ConstU32<32>>,
+}
+
+/// What defines the beacon.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    Eq,
+    PartialEq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+)]
+pub struct BeaconConfiguration {
+    /// Empty here.
+    pub public_key: BoundedVec<u8, ConstU32<96>>,
+    /// Time between rounds, in seconds.
+    pub period: u32,
+    /// Unix time of round 1, in seconds.
+    pub genesis_time: u32,
+    /// Empty here.
+    pub hash: BoundedVec<u8, ConstU32<32>>,
+    /// Empty here.
+    pub group_hash: BoundedVec<u8, ConstU32<32>>,
+    /// Names the way of making pulses.
+    pub scheme_id: BoundedVec<u8, ConstU32<32>>,
+    /// The beacon's name.
+    pub metadata: Metadata,
+}
+
+#[frame_support::pallet]
+pub mod pallet {
+    use super::{BeaconConfiguration, KEPT_PULSES, Metadata, Pulse};
+    use core::marker::PhantomData;
+    use frame_support::{pallet_prelude::*, traits::OnTimestampSet};
+
+    #[pallet::config]
+    pub trait Config: frame_system::Config {}
+
+    #[pallet::pallet]
+    pub struct Pallet<T>(_);
+
+    /// What defines the beacon.
+    #[pallet::storage]
+    pub type BeaconConfig<T> = StorageValue<_, BeaconConfiguration, ValueQuery>;
+
+    /// Pulses by round.
+    #[pallet::storage]
+    pub type Pulses<T> = StorageMap<_, Blake2_128Concat, u64, Pulse, OptionQuery>;
+
+    /// Round of the newest pulse, 0 for none.
+    #[pallet::storage]
+    pub type LastStoredRound<T> = StorageValue<_, u64, ValueQuery>;
+
+    /// Round of the oldest pulse kept, 0 for none.
+    #[pallet::storage]
+    pub type OldestStoredRound<T> = StorageValue<_, u64, ValueQuery>;
+
+    /// From what pulses are made. Not on the real chain.
+    #[pallet::storage]
+    pub type Seed<T> = StorageValue<_, [u8; 32], ValueQuery>;
+
+    #[pallet::genesis_config]
+    pub struct GenesisConfig<T> {
+        /// From what pulses are made.
+        pub seed: [u8; 32],
+        /// Unix time of round 1, in seconds.
+        pub genesis_time: u32,
+        /// Time between rounds, in seconds.
+        pub period: u32,
+        #[serde(skip)]
+        pub _marker: PhantomData<T>,
+    }
+
+    impl<T> Default for GenesisConfig<T> {
+        fn default() -> Self {
+            Self { seed: [0; 32], genesis_time: 0, period: 1, _marker: PhantomData }
+        }
+    }
+
+    #[pallet::genesis_build]
+    impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
+        fn build(&self) {
+            Seed::<T>::put(self.seed);
+            BeaconConfig::<T>::put(BeaconConfiguration {
+                period: self.period.max(1),
+                genesis_time: self.genesis_time,
+                scheme_id: BoundedVec::truncate_from(b"localnet-blake2".to_vec()),
+                metadata: Metadata { beacon_id: BoundedVec::truncate_from(b"localnet".to_vec()) },
+                ..BeaconConfiguration::default()
+            });
+        }
+    }
+
+    impl<T: Config> Pallet<T> {
+        /// The randomness of a round.
+        pub fn randomness(seed: &[u8; 32], round: u64) -> [u8; 32] {
+            (seed, round).using_encoded(sp_io::hashing::blake2_256)
+        }
+    }
+
+    impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
+        /// Stores the pulses of the rounds that this time has reached.
+        fn on_timestamp_set(now_ms: u64) {
+            let config = BeaconConfig::<T>::get();
+            let since = (now_ms / 1000).checked_sub(config.genesis_time.into());
+            let Some(since) = since else { return };
+            let newest = since / u64::from(config.period.max(1)) + 1;
+            let last = LastStoredRound::<T>::get();
+            let oldest = newest.saturating_sub(KEPT_PULSES - 1).max(1);
+            let seed = Seed::<T>::get();
+            for round in oldest.max(last.saturating_add(1))..=newest {
+                let randomness = Self::randomness(&seed, round).to_vec();
+                let randomness = BoundedVec::truncate_from(randomness);
+                let signature = BoundedVec::default();
+                Pulses::<T>::insert(round, Pulse { round, randomness, signature });
+            }
+            for round in OldestStoredRound::<T>::get()..oldest.min(last.saturating_add(1)) {
+                Pulses::<T>::remove(round);
+            }
+            if newest > last {
+                LastStoredRound::<T>::put(newest);
+                OldestStoredRound::<T>::put(oldest);
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One subnet's epoch: reads [`yuma`]'s input from storage and stores its output.
+
+use super::{
+    Active, ActivityCutoffFactorMilli, AlphaSigmoidSteepness, AlphaValues, BlockAtRegistration,
+    Bonds, BondsMovingAverage, BondsPenalty, Config, Consensus, Dividends, Emission, Event,
+    Incentive, Kappa, Keys, LastMechansimStepBlock, LastUpdate, LiquidAlphaOn,
+    MaxAllowedValidators, Pallet, StakeThreshold, StakeWeight, SubnetworkN, Tempo, ValidatorPermit,
+    ValidatorTrust, Weights, Yuma3On, yuma,
+};
+use substrate_fixed::types::I64F64;
+
+/// What an epoch gives one neuron, in rao of alpha.
+pub(super) struct Earned<AccountId> {
+    pub(super) hotkey: AccountId,
+    pub(super) incentive: u64,
+    pub(super) dividend: u64,
+}
+
+impl<T: Config> Pallet<T> {
+    /// Runs Yuma Consensus over `emission` and stores its shares.
+    pub(super) fn run_epoch(netuid: u16, emission: u64) -> Vec<Earned<T::AccountId>> {
+        let input = Self::epoch_input(netuid, emission);
+        let output = yuma::run(&input);
+        Active::<T>::insert(netuid, &output.active);
+        StakeWeight::<T>::insert(netuid, &output.stake_weight);
+        Consensus::<T>::insert(netuid, &output.consensus);
+        Incentive::<T>::insert(netuid, &output.incentive);
+        Dividends::<T>::insert(netuid, &output.dividends);
+        ValidatorTrust::<T>::insert(netuid, &output.validator_trust);
+        ValidatorPermit::<T>::insert(netuid, &output.permits);
+        Emission::<T>::insert(netuid, &output.emission);
+        for (uid, bonds) in (0..).zip(&output.bonds) {
+            Bonds::<T>::insert(netuid, uid, bonds);
+        }
+        let emissions = output.server_emission.clone();
+        Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid, emissions });
+        (0..)
+            .zip(output.server_emission.iter().zip(&output.validator_emission))
+            .map(|(uid, (incentive, dividend))| Earned {
+                hotkey: Keys::<T>::get(netuid, uid),
+                incentive: *incentive,
+                dividend: *dividend,
+            })
+            .collect()
+    }
+
+    fn epoch_input(netuid: u16, emission: u64) -> yuma::Input {
+        let tempo = u64::from(Tempo::<T>::get(netuid));
+        let params = yuma::Params {
+            kappa: Kappa::<T>::get(netuid),
+            bonds_penalty: BondsPenalty::<T>::get(netuid),
+            bonds_moving_average: BondsMovingAverage::<T>::get(netuid),
+            yuma3: Yuma3On::<T>::get(netuid),
+            liquid_alpha: LiquidAlphaOn::<T>::get(netuid),
+            alpha_values: AlphaValues::<T>::get(netuid),
+            alpha_steepness: AlphaSigmoidSteepness::<T>::get(netuid),
+            max_validators: MaxAllowedValidators::<T>::get(netuid),
+            stake_threshold: StakeThreshold::<T>::get(),
+            activity_cutoff: Self::activity_cutoff(netuid),
+            tempo,
+        };
+        let last_update = LastUpdate::<T>::get(netuid);
+        let permits = ValidatorPermit::<T>::get(netuid);
+        let neurons = (0..SubnetworkN::<T>::get(netuid))
+            .map(|uid| yuma::Neuron {
+                last_update: last_update.get(usize::from(uid)).copied().unwrap_or(0),
+                registered_at: BlockAtRegistration::<T>::get(netuid, uid),
+                stake: I64F64::saturating_from_num(Self::stake_of(
+                    &Keys::<T>::get(netuid, uid),
+                    netuid,
+                )),
+                permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
+                weights: Weights::<T>::get(netuid, uid),
+                bonds: Bonds::<T>::get(netuid, uid),
+                commit_block: None,
+            })
+            .collect();
+        yuma::Input {
+            params,
+            block: Self::now(),
+            last_step: LastMechansimStepBlock::<T>::get(netuid),
+            owner: Self::owner_uid(netuid),
+            neurons,
+            emission,
+        }
+    }
+
+    /// Blocks after its last update for which a neuron counts as active.
+    pub(super) fn activity_cutoff(netuid: u16) -> u64 {
+        let factor = u64::from(ActivityCutoffFactorMilli::<T>::get(netuid));
+        (factor.saturating_mul(Tempo::<T>::get(netuid).into()) / 1000).max(1)
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a call is refused. Indices are those of spec version 425; gaps are errors that no call here
+//! can give.
+
+use frame_support::pallet_macros::pallet_section;
+
+#[pallet_section]
+mod errors {
+    #[pallet::error]
+    #[derive(PartialEq)]
+    pub enum Error<T> {
+        /// An axon's address type is neither 4 nor 6.
+        #[codec(index = 1)]
+        InvalidIpType,
+        /// An axon's address is one that nobody can reach.
+        #[codec(index = 2)]
+        InvalidIpAddress,
+        /// An axon's port is 0.
+        #[codec(index = 3)]
+        InvalidPort,
+        /// The hotkey is not registered on the subnet.
+        #[codec(index = 4)]
+        HotKeyNotRegisteredInSubNet,
+        /// No coldkey has ever used this hotkey.
+        #[codec(index = 5)]
+        HotKeyAccountNotExists,
+        /// The hotkey is not registered where it wants to serve.
+        #[codec(index = 6)]
+        HotKeyNotRegisteredInNetwork,
+        /// The hotkey belongs to another coldkey.
+        #[codec(index = 7)]
+        NonAssociatedColdKey,
+        /// Less stake is there than was asked for.
+        #[codec(index = 9)]
+        NotEnoughStakeToWithdraw,
+        /// The stake is below the threshold for weights.
+        #[codec(index = 10)]
+        NotEnoughStakeToSetWeights,
+        /// The coldkey's balance is too low.
+        #[codec(index = 12)]
+        NotEnoughBalanceToStake,
+        /// Only permitted validators may weigh others.
+        #[codec(index = 15)]
+        NeuronNoValidatorPermit,
+        /// There are not as many weights as uids.
+        #[codec(index = 16)]
+        WeightVecNotEqualSize,
+        /// A uid is weighed twice.
+        #[codec(index = 17)]
+        DuplicateUids,
+        /// A weighed uid does not exist.
+        #[codec(index = 18)]
+        UidVecContainInvalidOne,
+        /// Fewer weights than the subnet demands.
+        #[codec(index = 19)]
+        WeightVecLengthIsLow,
+        /// The hotkey is registered already.
+        #[codec(index = 21)]
+        HotKeyAlreadyRegisteredInSubNet,
+        /// One weight is above the subnet's limit.
+        #[codec(index = 27)]
+        MaxWeightExceeded,
+        /// The last weights are too recent.
+        #[codec(index = 29)]
+        SettingWeightsTooFast,
+        /// The subnet demands a newer version key.
+        #[codec(index = 30)]
+        IncorrectWeightVersionKey,
+        /// The last axon is too recent.
+        #[codec(index = 31)]
+        ServingRateLimitExceeded,
+        /// More weights than there are neurons.
+        #[codec(index = 32)]
+        UidsLengthExceedUidsInSubNet,
+        /// The newest subnet is too recent.
+        #[codec(index = 33)]
+        NetworkTxRateLimitExceeded,
+        /// The subnet takes no registrations.
+        #[codec(index = 37)]
+        SubNetRegistrationDisabled,
+        /// The root is not registered to in this way.
+        #[codec(index = 42)]
+        RegistrationNotPermittedOnRootSubnet,
+        /// Weights on the root are set otherwise.
+        #[codec(index = 47)]
+        CanNotSetRootNetworkWeights,
+        /// The subnet is full and nobody can be pruned.
+        #[codec(index = 48)]
+        NoNeuronIdAvailable,
+        /// The subnet wants weights to be committed first.
+        #[codec(index = 53)]
+        CommitRevealEnabled,
+        /// Liquid alpha is off.
+        #[codec(index = 55)]
+        LiquidAlphaDisabled,
+        /// Alpha's upper value is too low.
+        #[codec(index = 56)]
+        AlphaHighTooLow,
+        /// Alpha's lower value is out of range.
+        #[codec(index = 57)]
+        AlphaLowOutOfRange,
+        /// The subnet has no such mechanism.
+        #[codec(index = 74)]
+        MechanismDoesNotExist,
+        /// No such subnet.
+        #[codec(index = 76)]
+        SubnetNotExists,
+        /// The amount is below the least one.
+        #[codec(index = 82)]
+        AmountTooLow,
+        /// The pool cannot fill the order.
+        #[codec(index = 83)]
+        InsufficientLiquidity,
+        /// The subnet has started already.
+        #[codec(index = 88)]
+        FirstEmissionBlockNumberAlreadySet,
+        /// It is too early to start the subnet.
+        #[codec(index = 89)]
+        NeedWaitingMoreBlocksToStarCall,
+        /// Alpha of this subnet cannot be traded yet.
+        #[codec(index = 94)]
+        SubtokenDisabled,
+        /// A number is too large.
+        #[codec(index = 104)]
+        Overflow,
+        /// Owners may not change this so short before an epoch.
+        #[codec(index = 107)]
+        AdminActionProhibitedDuringWeightsWindow,
+        /// The value is out of range.
+        #[codec(index = 114)]
+        InvalidValue,
+        /// There are as many subnets as may be.
+        #[codec(index = 115)]
+        SubnetLimitReached,
+        /// The balance does not cover the subnet's cost.
+        #[codec(index = 116)]
+        CannotAffordLockCost,
+    }
+}

@@ -1,0 +1,106 @@
+//! What the pallet reports. Indices are those of the real chain; gaps are events of other parts.
+
+use frame_support::pallet_macros::pallet_section;
+
+#[pallet_section]
+mod events {
+    #[pallet::event]
+    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
+    pub enum Event<T: Config> {
+        /// A subnet was added: netuid, mechanism (1: with a pool).
+        #[codec(index = 0)]
+        NetworkAdded(u16, u16),
+        /// Stake was bought: coldkey, hotkey, TAO, alpha, netuid, fee.
+        #[codec(index = 2)]
+        StakeAdded(T::AccountId, T::AccountId, u64, u64, u16, u64),
+        /// Stake was sold: coldkey, hotkey, TAO, alpha, netuid, fee.
+        #[codec(index = 3)]
+        StakeRemoved(T::AccountId, T::AccountId, u64, u64, u16, u64),
+        /// Weights were set: netuid and mechanism, uid.
+        #[codec(index = 5)]
+        WeightsSet(u16, u16),
+        /// A neuron registered: netuid, uid, hotkey.
+        #[codec(index = 7)]
+        NeuronRegistered(u16, u16, T::AccountId),
+        /// The hyperparameter was set: max allowed uids.
+        #[codec(index = 10)]
+        MaxAllowedUidsSet(u16, u16),
+        /// The hyperparameter was set: rho.
+        #[codec(index = 17)]
+        RhoSet(u16, u16),
+        /// The hyperparameter was set: alpha sigmoid steepness.
+        #[codec(index = 18)]
+        AlphaSigmoidSteepnessSet(u16, i16),
+        /// The hyperparameter was set: kappa.
+        #[codec(index = 19)]
+        KappaSet(u16, u16),
+        /// The hyperparameter was set: min allowed weight.
+        #[codec(index = 20)]
+        MinAllowedWeightSet(u16, u16),
+        /// The hyperparameter was set: weights set rate limit.
+        #[codec(index = 23)]
+        WeightsSetRateLimitSet(u16, u64),
+        /// The hyperparameter was set: immunity period.
+        #[codec(index = 24)]
+        ImmunityPeriodSet(u16, u16),
+        /// The hyperparameter was set: bonds moving average.
+        #[codec(index = 25)]
+        BondsMovingAverageSet(u16, u64),
+        /// The hyperparameter was set: bonds penalty.
+        #[codec(index = 26)]
+        BondsPenaltySet(u16, u16),
+        /// The hyperparameter was set: max allowed validators.
+        #[codec(index = 28)]
+        MaxAllowedValidatorsSet(u16, u16),
+        /// An axon was announced: netuid, hotkey.
+        #[codec(index = 29)]
+        AxonServed(u16, T::AccountId),
+        /// The hyperparameter was set: weights version key.
+        #[codec(index = 33)]
+        WeightsVersionKeySet(u16, u64),
+        /// The hyperparameter was set: serving rate limit.
+        #[codec(index = 36)]
+        ServingRateLimitSet(u16, u64),
+        /// The hyperparameter was set: max burn.
+        #[codec(index = 38)]
+        MaxBurnSet(u16, u64),
+        /// The hyperparameter was set: min burn.
+        #[codec(index = 39)]
+        MinBurnSet(u16, u64),
+        /// The hyperparameter was set: tx rate limit.
+        #[codec(index = 41)]
+        TxRateLimitSet(u64),
+        /// The hyperparameter was set: admin freeze window.
+        #[codec(index = 44)]
+        AdminFreezeWindowSet(u16),
+        /// The hyperparameter was set: registration allowed.
+        #[codec(index = 51)]
+        RegistrationAllowed(u16, bool),
+        /// The hyperparameter was set: tempo.
+        #[codec(index = 53)]
+        TempoSet(u16, u16),
+        /// The hyperparameter was set: stake threshold.
+        #[codec(index = 55)]
+        StakeThresholdSet(u64),
+        /// The hyperparameter was set: network rate limit.
+        #[codec(index = 59)]
+        NetworkRateLimitSet(u64),
+        /// The hyperparameter was set: start call delay.
+        #[codec(index = 61)]
+        StartCallDelaySet(u64),
+        /// A subnet started: netuid, first block that earns.
+        #[codec(index = 96)]
+        FirstEmissionBlockNumberSet(u16, u64),
+        /// The hyperparameter was set: commit reveal enabled.
+        #[codec(index = 102)]
+        CommitRevealEnabled(u16, bool),
+        /// An epoch paid its servers.
+        #[codec(index = 111)]
+        IncentiveAlphaEmittedToMiners {
+            /// The subnet.
+            netuid: u16,
+            /// Alpha by uid, in rao.
+            emissions: Vec<u64>,
+        },
+    }
+}
