@@ -4,10 +4,13 @@
 //! miners and validators as processes of the same binary, and reads what they report. It takes no
 //! part in the protocol; the roles do not know that they run in a demo.
 
+pub mod cast;
 pub mod chart;
 pub mod children;
 pub mod dev;
+pub mod play;
 pub mod scratch;
+pub mod setup;
 pub mod show;
 pub mod summary;
 pub mod tally;

@@ -21,9 +21,9 @@ pub struct RunInitArgs {
     /// File to write; must not be there yet
     #[arg(value_name = "FILE", default_value = "run.toml")]
     pub file: PathBuf,
-    /// The subnet
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub netuid: u16,
+    /// The chain and subnet; the manifest holds the chain's genesis hash.
+    #[command(flatten)]
+    pub chain: ChainArgs,
     /// First block of epoch 0
     #[arg(long, value_name = "BLOCK")]
     pub start_block: u32,

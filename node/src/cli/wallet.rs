@@ -91,9 +91,6 @@ pub struct WalletNewArgs {
     /// Where to make it.
     #[command(flatten)]
     pub wallet: WalletFlags,
-    /// Derive the keys from this secret instead of chance, such as `//Alice` (tests only)
-    #[arg(long, value_name = "SECRET")]
-    pub uri: Option<String>,
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,

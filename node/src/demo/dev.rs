@@ -4,8 +4,9 @@ use jsonrpsee::core::client::ClientT;
 use jsonrpsee::rpc_params;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use serde_json::{Value, json};
+use sp_crypto_hashing::twox_128;
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// A connection for `dev_*` methods.
 #[derive(Debug)]
@@ -47,6 +48,40 @@ impl Dev {
         Ok(())
     }
 
+    /// The height of the chain.
+    ///
+    /// # Errors
+    /// If the chain refuses.
+    pub async fn height(&self) -> Result<u32> {
+        // The answer to a request for no blocks names the newest one.
+        let head: Value = self
+            .client
+            .request("dev_seal", rpc_params![0])
+            .await
+            .or_user("the chain does not say how high it is")?;
+        let number = head.get("number").and_then(Value::as_u64);
+        number.and_then(|number| number.try_into().ok()).ok_or_else(|| {
+            Error::user(format!("the chain answered `{head}` when asked for its height"))
+        })
+    }
+
+    /// The block at which a subnet's tempo last ended.
+    ///
+    /// # Errors
+    /// If the chain refuses.
+    pub async fn last_tempo(&self, netuid: u16) -> Result<u32> {
+        let mut key = twox_128(b"SubtensorModule").to_vec();
+        key.extend(twox_128(b"LastEpochBlock"));
+        key.extend(netuid.to_le_bytes());
+        let value: Option<String> = self
+            .client
+            .request("state_getStorage", rpc_params![format!("0x{}", hex::encode(key))])
+            .await
+            .or_user("the chain does not show its storage")?;
+        let number = value.as_deref().and_then(little_endian);
+        number.ok_or_else(|| Error::user(format!("subnet {netuid} has no tempo")))
+    }
+
     /// Chooses when blocks are made from now on.
     ///
     /// # Errors
@@ -63,5 +98,23 @@ impl Dev {
             .await
             .or_user("the chain does not change its sealing")?;
         Ok(())
+    }
+}
+
+/// The block number that a u64 of the chain's storage holds.
+fn little_endian(hex: &str) -> Option<u32> {
+    let bytes: [u8; 8] = hex::decode(hex.strip_prefix("0x")?).ok()?.try_into().ok()?;
+    u64::from_le_bytes(bytes).try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_number_is_little_endian_hex() {
+        assert_eq!(little_endian("0x2c01000000000000"), Some(300));
+        assert_eq!(little_endian("0x2c01"), None);
+        assert_eq!(little_endian("0x00000000000000ff"), None);
     }
 }

@@ -1,0 +1,176 @@
+//! `iota wallet`: thin, because btcli's files are the interface.
+
+use std::path::Path;
+
+use iota_chain::wallet::Wallet;
+use iota_chain::{Rao, from_ss58};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{ChainArgs, WalletCommand, WalletFlags, WalletNewArgs};
+use crate::error::{Context, Error, Result};
+use crate::outfit::{self, unusable};
+use crate::printer::Printer;
+use crate::settings::Surroundings;
+
+/// The addresses of a wallet.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Addresses {
+    name: String,
+    coldkey: Option<String>,
+    hotkeys: Vec<HotkeyAddress>,
+}
+
+/// The address of one hotkey.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct HotkeyAddress {
+    name: String,
+    address: String,
+}
+
+/// The part of a public key file that we show.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PublicFile {
+    ss58_address: String,
+}
+
+/// Runs the verb.
+pub(super) async fn run(command: WalletCommand) -> Result<()> {
+    let around = Surroundings::of_process();
+    match command {
+        WalletCommand::New(args) => make(&around, &args),
+        WalletCommand::Show { wallet, json } => {
+            let place = around.wallet(&wallet)?;
+            let found = read(&place.path.join(&place.name), &place.name);
+            let found = found.ok_or_else(|| missing(&place.path, &place.name))?;
+            print(Printer::new(json), &found)
+        }
+        WalletCommand::List { path, json } => {
+            for wallet in list(&around.wallets(path.as_deref())?)? {
+                print(Printer::new(json), &wallet)?;
+            }
+            Ok(())
+        }
+        WalletCommand::Balance { wallet, chain, json } => {
+            balance(&around, &wallet, &chain, Printer::new(json)).await
+        }
+    }
+}
+
+/// Makes a hotkey, and before it the coldkey if there is none.
+fn make(around: &Surroundings, args: &WalletNewArgs) -> Result<()> {
+    let place = around.wallet(&args.wallet)?;
+    let wallet = Wallet::new(&place.path, &place.name);
+    if !wallet.coldkey_path().exists() {
+        wallet.create_coldkey(&rand::random()).map_err(|error| unusable(error, &place))?;
+    }
+    let made = wallet.create_hotkey(&place.hotkey, &rand::random());
+    made.map_err(|error| unusable(error, &place))?;
+    let printer = Printer::new(args.json);
+    if printer == Printer::Text {
+        let folder = place.path.join(&place.name);
+        printer.note(format!(
+            "the keys are not encrypted: keep {} safe, and a copy of it elsewhere",
+            folder.display()
+        ))?;
+    }
+    let found = read(&place.path.join(&place.name), &place.name);
+    print(printer, &found.ok_or_else(|| missing(&place.path, &place.name))?)
+}
+
+/// Shows what the coldkey holds.
+async fn balance(
+    around: &Surroundings,
+    flags: &WalletFlags,
+    chain: &ChainArgs,
+    printer: Printer,
+) -> Result<()> {
+    let place = around.wallet(flags)?;
+    let found = read(&place.path.join(&place.name), &place.name);
+    let address = found.and_then(|wallet| wallet.coldkey);
+    let address = address.ok_or_else(|| missing(&place.path, &place.name))?;
+    let account = from_ss58(&address).or_argument("cannot read the coldkey's address")?;
+    let client = outfit::connect(&around.chain_url(chain)?).await?;
+    let rao = client.balance(&account).await.or_user("cannot read the balance")?;
+    match printer {
+        Printer::Text => printer.line(format!("{address}  {}", Rao(rao)))?,
+        Printer::Json => {
+            printer.object(&serde_json::json!({ "coldkey": address, "rao": rao }))?;
+        }
+    }
+    Ok(())
+}
+
+fn missing(path: &Path, name: &str) -> Error {
+    Error::argument(format!("there is no wallet `{name}` in {}", path.display())).hint(format!(
+        "make it with `iota wallet new --wallet.name {name}`, or pass another `--wallet.path`"
+    ))
+}
+
+/// All wallets of a folder, by name.
+fn list(path: &Path) -> Result<Vec<Addresses>> {
+    let entries = std::fs::read_dir(path)
+        .or_argument(format!("cannot read the folder of wallets {}", path.display()))
+        .map_err(|error| error.hint("make a wallet with `iota wallet new`"))?;
+    let mut wallets: Vec<Addresses> = entries
+        .flatten()
+        .filter_map(|entry| read(&entry.path(), &entry.file_name().to_string_lossy()))
+        .collect();
+    wallets.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(wallets)
+}
+
+/// The addresses in a wallet's folder, from its public files: no secret is opened. `None` for a
+/// folder that holds neither coldkey nor hotkeys.
+fn read(folder: &Path, name: &str) -> Option<Addresses> {
+    let coldkey = address(&folder.join("coldkeypub.txt"));
+    let mut hotkeys = Vec::new();
+    for entry in std::fs::read_dir(folder.join("hotkeys")).into_iter().flatten().flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some(name) = file.strip_suffix("pub.txt") else { continue };
+        if let Some(address) = address(&entry.path()) {
+            hotkeys.push(HotkeyAddress { name: name.into(), address });
+        }
+    }
+    hotkeys.sort();
+    let is_wallet = coldkey.is_some() || !hotkeys.is_empty();
+    is_wallet.then(|| Addresses { name: name.into(), coldkey, hotkeys })
+}
+
+fn address(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    serde_json::from_str::<PublicFile>(&text).ok().map(|file| file.ss58_address)
+}
+
+fn print(printer: Printer, wallet: &Addresses) -> Result<()> {
+    if printer == Printer::Json {
+        printer.object(wallet)?;
+        return Ok(());
+    }
+    printer.line(format!("{}  {}", wallet.name, wallet.coldkey.as_deref().unwrap_or("-")))?;
+    for hotkey in &wallet.hotkeys {
+        printer.line(format!("  {}  {}", hotkey.name, hotkey.address))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wallets_are_listed_from_their_public_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = Wallet::new(folder.path(), "cold");
+        let coldkey = wallet.create_coldkey(&[1; 32]).unwrap();
+        let hotkey = wallet.create_hotkey("hot", &[2; 32]).unwrap();
+        std::fs::remove_file(wallet.coldkey_path()).unwrap();
+        std::fs::create_dir(folder.path().join("empty")).unwrap();
+        let expected = Addresses {
+            name: "cold".into(),
+            coldkey: Some(coldkey.ss58()),
+            hotkeys: vec![HotkeyAddress { name: "hot".into(), address: hotkey.ss58() }],
+        };
+        assert_eq!(list(folder.path()).unwrap(), [expected]);
+    }
+}

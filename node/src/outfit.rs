@@ -1,0 +1,83 @@
+//! What a command starts with: a connection, keys, a manifest. Each is read here, so that what is
+//! wrong with it is said in one way, with what to do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use iota_chain::wallet::{Wallet, WalletError};
+use iota_chain::{Client, ConnectError, Keypair};
+
+use crate::error::{Context, Error, Result};
+use crate::protocol::manifest::Manifest;
+use crate::settings::WalletPlace;
+
+/// How long a chain may take to answer.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// Connects to a chain.
+///
+/// # Errors
+/// If it does not answer, or is no chain that we can use.
+pub async fn connect(url: &str) -> Result<Client> {
+    Client::connect(url, CONNECT).await.map_err(|error| {
+        let hint = match error {
+            ConnectError::Incompatible { .. } => "pass the `--chain` of a Subtensor node",
+            _ => "check `--chain`, and that the node is running",
+        };
+        Error::argument(error).hint(hint)
+    })
+}
+
+/// Reads a hotkey.
+///
+/// # Errors
+/// If its file is missing or unusable.
+pub fn hotkey(place: &WalletPlace) -> Result<Keypair> {
+    let wallet = Wallet::new(&place.path, &place.name);
+    wallet.hotkey(&place.hotkey).map_err(|error| unusable(error, place))
+}
+
+/// Reads a coldkey.
+///
+/// # Errors
+/// If its file is missing or unusable.
+pub fn coldkey(place: &WalletPlace) -> Result<Keypair> {
+    Wallet::new(&place.path, &place.name).coldkey().map_err(|error| unusable(error, place))
+}
+
+/// What to do about a wallet.
+pub(crate) fn unusable(error: WalletError, place: &WalletPlace) -> Error {
+    let WalletPlace { name, hotkey, .. } = place;
+    let hint = match &error {
+        WalletError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            format!(
+                "make it with `iota wallet new --wallet.name {name} --wallet.hotkey {hotkey}`, or \
+                 pass the `--wallet.path` where it is"
+            )
+        }
+        WalletError::Io { .. } => "check the file's owner and mode".into(),
+        WalletError::Corrupt { .. } => {
+            "restore the file from a copy or its phrase, or pass another `--wallet.name`".into()
+        }
+        WalletError::Exists { .. } => {
+            "keys are never overwritten; pass another `--wallet.hotkey`".into()
+        }
+        _ => "pass a wallet whose key file is not encrypted".into(),
+    };
+    Error::argument(error).hint(hint)
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// If it is missing, no manifest, or breaks a rule.
+pub fn manifest(path: &Path) -> Result<Manifest> {
+    let shown = path.display();
+    let hint = "pass the `--manifest` that the run's owner published";
+    let text = std::fs::read_to_string(path)
+        .or_argument(format!("cannot read the manifest {shown}"))
+        .map_err(|error| error.hint(hint))?;
+    Manifest::from_toml(&text)
+        .or_argument(format!("cannot use the manifest {shown}"))
+        .map_err(|error| error.hint(hint))
+}
