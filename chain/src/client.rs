@@ -135,6 +135,23 @@ impl Client {
         }
     }
 
+    /// The hotkey of a subnet's owner, who publishes runs there.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn subnet_owner_hotkey(&self, netuid: u16) -> Result<Option<Hotkey>, ReadError> {
+        const WHAT: &str = "the subnet's owner";
+        let at = self.latest().await?;
+        let address =
+            dynamic::storage::<(u16,), Hotkey>("SubtensorModule", "SubnetOwnerHotkey");
+        let found = rpc(WHAT, at.storage().try_fetch(address, (netuid,))).await?;
+        let decode = |error: &dyn std::fmt::Display| ReadError::Form {
+            what: WHAT,
+            reason: error.to_string(),
+        };
+        found.map(|found| found.decode().map_err(|error| decode(&error))).transpose()
+    }
+
     /// Finalized blocks from a height on (the current one if none is given), without gaps.
     ///
     /// # Errors

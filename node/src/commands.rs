@@ -1,9 +1,15 @@
 //! One file per verb: what each command does, given what was typed.
 
 use crate::cli::{Cli, Command};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
+mod demo;
 mod localnet;
+mod metagraph;
+mod register;
+mod role;
+mod run;
+mod wallet;
 
 /// Runs the command.
 ///
@@ -11,7 +17,13 @@ mod localnet;
 /// What ends the command, with its exit code.
 pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
+        Command::Demo(args) => demo::run(&args).await,
         Command::Localnet(args) => localnet::run(args).await,
-        _ => Err(Error::user("this command is not part of this build")),
+        Command::Miner(args) => role::miner(&args).await,
+        Command::Validator(args) => role::validator(&args).await,
+        Command::Metagraph(args) => metagraph::run(&args).await,
+        Command::Wallet(args) => wallet::run(args.command).await,
+        Command::Register(args) => register::run(&args).await,
+        Command::Run(command) => run::run(command).await,
     }
 }

@@ -105,8 +105,18 @@ impl Membership {
     fn insert(&mut self, heartbeat: SignedHeartbeat) {
         let epoch = self.heard.entry(heartbeat.body.epoch).or_default();
         let known = epoch.entry(heartbeat.body.hotkey).or_default();
-        if known.len() < MAX_PER_NODE && known.iter().all(|known| known.body != heartbeat.body) {
-            known.push(heartbeat);
+        match known.iter_mut().find(|known| known.body == heartbeat.body) {
+            // Signed again after a restart: all nodes keep the lower signature, whichever came first.
+            Some(known) => {
+                if heartbeat.signature < known.signature {
+                    *known = heartbeat;
+                }
+            }
+            None => {
+                if known.len() < MAX_PER_NODE {
+                    known.push(heartbeat);
+                }
+            }
         }
         while self.heard.len() > KEPT {
             self.heard.pop_first();

@@ -1,0 +1,234 @@
+//! The process around a role: chain, peers and disk on one side, the state machine on the other.
+//!
+//! ```text
+//! chain -> blocks --+                          +--> commitments, weights -> chain
+//! peers -> events --+--> machine (own thread) -+--> requests, blobs, gossip -> peers
+//!                                              +--> reports -> stdout
+//! ```
+//!
+//! The machine's thread does nothing but compute. All queues are bounded, and a full one slows down
+//! whoever fills it. Nothing here decides anything about the protocol.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use iota_chain::{Call, Client, Keypair};
+use iota_p2p::Handle;
+use iota_trainer::{Dataset, Reference};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Context, Error, Result};
+use crate::printer::Printer;
+use crate::protocol::commitment::Commitment;
+use crate::protocol::manifest::Manifest;
+use crate::protocol::members::Role;
+use crate::protocol::scores::Scores;
+use crate::report::Report;
+use crate::roles::miner::{Kind, Miner};
+use crate::roles::run::Run;
+use crate::roles::validator::Validator;
+use crate::roles::{Event, Signer};
+use crate::settings::{HostileKind, RoleSettings};
+
+mod authority;
+mod drive;
+mod effects;
+mod feed;
+
+use authority::Keys;
+use drive::Machine;
+use effects::{Effects, State};
+
+/// How long an endpoint may take to answer at first.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Events that wait for the machine.
+const EVENTS: usize = 4096;
+/// Batches of effects that wait to be carried out.
+const EFFECTS: usize = 1024;
+/// The version that `serve_axon` publishes.
+const AXON_VERSION: u32 = 1;
+
+/// Runs a miner or a validator until it is stopped.
+///
+/// # Errors
+/// What the user gave is unusable (exit code 2), or the world refuses (1).
+pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -> Result<()> {
+    let printer = Printer::new(settings.json);
+    let manifest = read_manifest(settings)?;
+    let wallet = iota_chain::wallet::Wallet::new(&settings.wallet.path, &settings.wallet.name);
+    let hotkey = wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
+        |error| error.hint("check `--wallet.path`, `--wallet.name` and `--wallet.hotkey`"),
+    )?;
+    let dataset = Arc::new(read_text(settings, &manifest)?);
+    let client = connect(&settings.chain).await?;
+    check_run(&client, settings, &manifest, &hotkey).await?;
+    // Several roles share a machine; results do not depend on the number of threads.
+    iota_trainer::use_threads(1);
+    let state = State::open(&settings.state)?;
+    let keys = Arc::new(Keys::new(hotkey.clone()));
+    let reference = Arc::new(Reference::new(&dataset));
+    let signer: Arc<dyn Signer> = Arc::clone(&keys) as _;
+    let run = Arc::new(Run::new(manifest, dataset, reference, signer));
+    let (peers, peer_events) = listen(settings, &client, &keys).await?;
+    serve_axon(&client, settings, &hotkey, peers.port()).await?;
+    let machine = machine(role, &run, settings, &peers, &state)?;
+    printer.report(&Report::Ready {
+        role: if role == Role::Miner { "miner" } else { "validator" }.into(),
+        hotkey: hotkey.ss58(),
+        peer_id: peers.peer_id().to_string(),
+        port: peers.port(),
+    })?;
+    let (events, inbox) = mpsc::channel::<Event>(EVENTS);
+    let (batches, outbox) = mpsc::channel(EFFECTS);
+    let effects = Effects::new(&run, &client, &hotkey, &peers, &events, printer, state);
+    let waiting = effects.replies();
+    let mut tasks = tokio::task::JoinSet::new();
+    let follow = feed::Blocks { client, run, keys, peers, chain_url: settings.chain.clone() };
+    tasks.spawn(follow.run(events.clone()));
+    tasks.spawn(feed::peers(peer_events, events, waiting));
+    tasks.spawn(effects.run(outbox));
+    let thread = tokio::task::spawn_blocking(move || drive::run(machine, inbox, batches));
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        ended = tasks.join_next() => match ended {
+            Some(Ok(Err(error))) => Err(error),
+            _ => Err(Error::user("a part of the node ended unexpectedly")),
+        },
+        ended = thread => match ended {
+            Ok(result) => result,
+            Err(_) => Err(Error::user("the role's thread ended unexpectedly")),
+        },
+    }
+}
+
+/// Connects to a chain, with what to do when it does not answer.
+///
+/// # Errors
+/// An argument error that names `--chain`.
+pub async fn connect(url: &str) -> Result<Client> {
+    Client::connect(url, CONNECT)
+        .await
+        .or_argument("cannot use the chain")
+        .map_err(|error| error.hint("check `--chain`, and that a node listens there"))
+}
+
+fn read_manifest(settings: &RoleSettings) -> Result<Manifest> {
+    let path = &settings.manifest;
+    let what = || format!("cannot use the manifest {}", path.display());
+    let text = std::fs::read_to_string(path).or_argument(what())?;
+    Manifest::from_toml(&text).or_argument(what())
+}
+
+fn read_text(settings: &RoleSettings, manifest: &Manifest) -> Result<Dataset> {
+    let context = manifest.model.context;
+    let dataset = match &settings.data {
+        Some(path) => Dataset::open(path, context),
+        None => Dataset::embedded(context),
+    };
+    let dataset = dataset
+        .or_argument("cannot use the text")
+        .map_err(|error| error.hint("check `--data`"))?;
+    if dataset.manifest().hash() != manifest.dataset {
+        return Err(Error::argument("the text is not the one that the manifest names")
+            .hint("pass the run's text with `--data`"));
+    }
+    Ok(dataset)
+}
+
+/// Checks that the manifest is for this chain and published by the subnet's owner, and that the
+/// hotkey is registered.
+async fn check_run(
+    client: &Client,
+    settings: &RoleSettings,
+    manifest: &Manifest,
+    hotkey: &Keypair,
+) -> Result<()> {
+    if manifest.genesis != client.genesis_hash() || manifest.netuid != settings.netuid {
+        return Err(Error::argument("the manifest is for another chain or subnet")
+            .hint("check `--chain`, `--netuid` and `--manifest`"));
+    }
+    let (_, hash) = client.finalized().await.or_user("cannot read the chain")?;
+    let view = client.block_view(settings.netuid, hash).await.or_user("cannot read the chain")?;
+    if !view.neurons.iter().any(|neuron| neuron.hotkey == hotkey.public()) {
+        return Err(Error::argument(format!("hotkey {} is not registered", hotkey.ss58()))
+            .hint(format!("run `iota register --netuid {}`", settings.netuid)));
+    }
+    let owner = client.subnet_owner_hotkey(settings.netuid).await.or_user("cannot read the chain")?;
+    let published = view
+        .commitments
+        .iter()
+        .filter(|(who, _, _)| Some(*who) == owner)
+        .any(|(_, _, fields)| Commitment::from_fields(fields).manifest == Some(manifest.hash()));
+    if !published {
+        return Err(Error::argument("the subnet's owner has not published this manifest")
+            .hint("get the manifest of the run from the subnet's owner"));
+    }
+    Ok(())
+}
+
+async fn listen(
+    settings: &RoleSettings,
+    client: &Client,
+    keys: &Arc<Keys>,
+) -> Result<(Handle, mpsc::Receiver<iota_p2p::Event>)> {
+    let config = iota_p2p::Config {
+        ip: settings.listen.ip(),
+        port: settings.listen.port(),
+        node_key: keys.node_key(),
+        network: iota_p2p::Network { genesis: client.genesis_hash(), netuid: settings.netuid },
+    };
+    let started = iota_p2p::spawn(config, Arc::clone(keys) as _).await;
+    started.or_argument("cannot listen for peers").map_err(|error| {
+        error.hint("pass another `--port`, or none for a free one")
+    })
+}
+
+/// Publishes where this node listens. An unspecified address stands for the chain endpoint's host,
+/// which is right where chain and nodes share a machine.
+async fn serve_axon(
+    client: &Client,
+    settings: &RoleSettings,
+    hotkey: &Keypair,
+    port: u16,
+) -> Result<()> {
+    let ip = match settings.listen.ip() {
+        std::net::IpAddr::V4(ip) if ip.is_loopback() => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        ip => ip,
+    };
+    let (ip, ip_type) = match ip {
+        std::net::IpAddr::V4(ip) => (u128::from(u32::from(ip)), 4),
+        std::net::IpAddr::V6(ip) => (u128::from(ip), 6),
+    };
+    let netuid = settings.netuid;
+    let call = Call::ServeAxon { netuid, version: AXON_VERSION, ip, port, ip_type };
+    client.submit(hotkey, &call).await.or_user("cannot publish the address")?;
+    Ok(())
+}
+
+fn machine(
+    role: Role,
+    run: &Arc<Run>,
+    settings: &RoleSettings,
+    peers: &Handle,
+    state: &State,
+) -> Result<Machine> {
+    let peer_id = peers.peer_id().to_bytes();
+    match role {
+        Role::Miner => {
+            let hostile = settings.hostile.map(|kind| match kind {
+                HostileKind::GarbageActivations => Kind::GarbageActivations,
+                HostileKind::ZeroGradients => Kind::ZeroGradients,
+                HostileKind::Copies => Kind::Copies,
+                HostileKind::FalseLoss => Kind::FalseLoss,
+            });
+            Ok(Machine::Miner(Box::new(Miner::new(Arc::clone(run), peer_id, hostile))))
+        }
+        Role::Validator => {
+            let saved = state.load("scores").and_then(|bytes| Scores::from_bytes(&bytes).ok());
+            let validator = Validator::new(Arc::clone(run), peer_id, saved);
+            let validator = validator.or_argument("cannot build the manifest's model")?;
+            Ok(Machine::Validator(Box::new(validator)))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What the machine wants done: requests, blobs, gossip, extrinsics, records, reports.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use codec::Encode;
+use iota_chain::{Call, Client, Field, Keypair, SubmitError};
+use iota_p2p::{Handle, Hotkey};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::feed::Replies;
+use crate::error::{Context, Result};
+use crate::printer::Printer;
+use crate::protocol::Hash;
+use crate::report::Report;
+use crate::roles::run::Run;
+use crate::roles::{Effect, Event};
+use crate::wire::{self, MAX_REQUEST_BYTES, Reply};
+
+/// Blobs fetched at once.
+const FETCHES: usize = 32;
+/// Time for one chunk of a blob.
+const CHUNK: Duration = Duration::from_secs(5);
+/// Extrinsics that wait to be sent; each takes a block or two.
+const EXTRINSICS: usize = 64;
+/// Attempts at an extrinsic whose connection failed.
+const ATTEMPTS: u32 = 3;
+
+/// The folder for what must survive a restart.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// Makes the folder if it is missing.
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let what = format!("cannot make the state folder {}", folder.display());
+        std::fs::create_dir_all(folder)
+            .or_argument(what)
+            .map_err(|error| error.hint("pass another `--state`"))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// A record, if there is one.
+    pub(super) fn load(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.join(name)).ok()
+    }
+
+    /// Replaces a record: written aside, synced, renamed, so a crash leaves the old or the new one.
+    fn save(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        use std::io::Write;
+        let aside = self.folder.join(format!("{name}.new"));
+        let mut file = std::fs::File::create(&aside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(aside, self.folder.join(name))
+    }
+}
+
+/// Carries out effects.
+pub(super) struct Effects {
+    peers: Handle,
+    me: Hotkey,
+    events: mpsc::Sender<Event>,
+    extrinsics: mpsc::Sender<Effect>,
+    replies: Replies,
+    fetching: Arc<Semaphore>,
+    request_timeout: Duration,
+    printer: Printer,
+    state: State,
+}
+
+impl Effects {
+    pub(super) fn new(
+        run: &Run,
+        client: &Client,
+        hotkey: &Keypair,
+        peers: &Handle,
+        events: &mpsc::Sender<Event>,
+        printer: Printer,
+        state: State,
+    ) -> Self {
+        let (extrinsics, queue) = mpsc::channel(EXTRINSICS);
+        let sender = Sender {
+            client: client.clone(),
+            hotkey: hotkey.clone(),
+            netuid: run.manifest.netuid,
+            printer,
+        };
+        tokio::spawn(sender.run(queue));
+        Self {
+            peers: peers.clone(),
+            me: run.me(),
+            events: events.clone(),
+            extrinsics,
+            replies: Replies::default(),
+            fetching: Arc::new(Semaphore::new(FETCHES)),
+            request_timeout: Duration::from_millis(run.manifest.hop_timeout_ms.into()),
+            printer,
+            state,
+        }
+    }
+
+    /// The replies that the machine owes.
+    pub(super) fn replies(&self) -> Replies {
+        Arc::clone(&self.replies)
+    }
+
+    /// Carries out batches until the machine ends.
+    pub(super) async fn run(self, mut batches: mpsc::Receiver<Vec<Effect>>) -> Result<()> {
+        while let Some(batch) = batches.recv().await {
+            for effect in batch {
+                self.carry_out(effect).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, effect: Effect) -> Result<()> {
+        match effect {
+            Effect::Request { to, ticket, body } => {
+                let (peers, events, timeout) =
+                    (self.peers.clone(), self.events.clone(), self.request_timeout);
+                tokio::spawn(async move {
+                    let reply = peers.request(&to, body.encode(), timeout).await;
+                    let body = reply
+                        .ok()
+                        .and_then(|bytes| wire::decode::<Reply>(&bytes, MAX_REQUEST_BYTES).ok());
+                    // Fails only when the machine has ended.
+                    let _ = events.send(Event::Reply { ticket, body }).await;
+                });
+            }
+            Effect::Reply { ticket, body } => {
+                let owed = self.replies.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+                if let Some(owed) = owed {
+                    owed.send(body.encode());
+                }
+            }
+            Effect::Fetch { ticket, from, hash, max_bytes } => {
+                let (peers, events) = (self.peers.clone(), self.events.clone());
+                let (me, fetching) = (self.me, Arc::clone(&self.fetching));
+                tokio::spawn(async move {
+                    let bytes = fetch(&peers, &me, &from, hash, max_bytes, &fetching).await;
+                    let _ = events.send(Event::Fetched { ticket, bytes }).await;
+                });
+            }
+            Effect::Provide { hash, bytes, epoch } => {
+                self.peers.provide(hash, bytes, u64::from(epoch));
+            }
+            Effect::ForgetBefore(epoch) => self.peers.forget_before(u64::from(epoch)),
+            Effect::Gossip(body) => self.peers.publish(body.encode()),
+            Effect::Commit(_) | Effect::SetWeights { .. } => {
+                if self.extrinsics.try_send(effect).is_err() {
+                    let text = "too many extrinsics wait; one was dropped".into();
+                    self.printer.report(&Report::Warning { text })?;
+                }
+            }
+            Effect::Persist { name, bytes } => {
+                if let Err(error) = self.state.save(name, &bytes) {
+                    let text = format!("cannot save {name}: {error}; a restart would forget it");
+                    self.printer.report(&Report::Warning { text })?;
+                }
+            }
+            Effect::Report(report) => self.printer.report(&report)?,
+        }
+        Ok(())
+    }
+}
+
+/// A blob from the own store, or from the first peer that has it.
+async fn fetch(
+    peers: &Handle,
+    me: &Hotkey,
+    from: &[Hotkey],
+    hash: Hash,
+    max_bytes: usize,
+    fetching: &Semaphore,
+) -> Option<Arc<[u8]>> {
+    if let Some(bytes) = peers.local(&hash).filter(|bytes| bytes.len() <= max_bytes) {
+        return Some(bytes);
+    }
+    let _permit = fetching.acquire().await.ok()?;
+    for peer in from.iter().filter(|peer| *peer != me) {
+        match peers.fetch(peer, hash, max_bytes, CHUNK).await {
+            Ok(bytes) => return Some(bytes),
+            Err(error) => tracing::debug!(%error, "blob not fetched"),
+        }
+    }
+    None
+}
+
+/// Sends extrinsics one after the other, in the order the machine wants them.
+struct Sender {
+    client: Client,
+    hotkey: Keypair,
+    netuid: u16,
+    printer: Printer,
+}
+
+impl Sender {
+    async fn run(self, mut queue: mpsc::Receiver<Effect>) {
+        while let Some(effect) = queue.recv().await {
+            let report = match effect {
+                Effect::Commit(commitment) => {
+                    let field = |field: Option<Vec<u8>>| field.map_or(Field::None, Field::Bytes);
+                    let fields = commitment.fields().into_iter().map(field).collect();
+                    let call = Call::SetCommitment { netuid: self.netuid, fields };
+                    self.send(&call).await.err().map(|error| warning("commitment", &error))
+                }
+                Effect::SetWeights { epoch, uids, values } => {
+                    let call = Call::SetWeights {
+                        netuid: self.netuid,
+                        dests: uids.clone(),
+                        weights: values.clone(),
+                        version_key: 0,
+                    };
+                    Some(match self.send(&call).await {
+                        Ok(block) => Report::Weights { epoch, uids, values, block },
+                        Err(error) => warning("weights", &error),
+                    })
+                }
+                _ => None,
+            };
+            if let Some(report) = report
+                && self.printer.report(&report).is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Sends a call, again when the connection failed before it was taken.
+    async fn send(&self, call: &Call) -> std::result::Result<u32, SubmitError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.client.submit(&self.hotkey, call).await {
+                Ok(inclusion) => return Ok(inclusion.number),
+                Err(SubmitError::Connection(_)) if attempt < ATTEMPTS => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn warning(what: &str, error: &SubmitError) -> Report {
+    Report::Warning { text: format!("{what} not set: {error}") }
+}
