@@ -3,7 +3,7 @@
 use codec::Encode;
 use frame_support::traits::Time;
 use iota_localnet::{
-    Chain, Config, PoolError, RuntimeCall, StateError,
+    Chain, Config, PoolError, RuntimeCall, SealError, StateError,
     accounts::{self, TAO},
     chain::{CallError, STATES_KEPT},
     runtime::{AccountId, Address, Balances, System, Timestamp},
@@ -147,6 +147,18 @@ fn a_gap_in_the_nonces_waits_for_the_block_that_fills_it() {
 }
 
 #[test]
+fn what_does_not_fit_waits_for_the_next_block() {
+    let mut chain = chain();
+    for nonce in 0..5 {
+        // Two of these fill the part of a block that signed extrinsics may have.
+        let remark = frame_system::Call::remark { remark: vec![nonce as u8; 3 * 1024 * 1024] };
+        chain.submit(sign(&chain, "//Alice", nonce, remark.into())).unwrap();
+    }
+    let counts = [0; 4].map(|_| chain.seal().unwrap().extrinsics.len());
+    assert_eq!(counts, [2, 2, 1, 0]);
+}
+
+#[test]
 fn refuses_what_the_runtime_finds_invalid() {
     let mut chain = chain();
     let sent = sign(&chain, "//Alice", 0, transfer("//Bob", TAO));
@@ -220,8 +232,12 @@ fn a_runtime_that_panics_leaves_the_chain_alive() {
         Err(CallError::UnknownMethod("No_such_function".to_owned()))
     );
     chain.read(|| panic!("on purpose")).unwrap_err();
+    let refused = chain.seal_with(|| panic!("on purpose"));
+    assert!(matches!(refused, Err(SealError::Panicked(_))), "{refused:?}");
     assert_eq!(chain.head().header.state_root, root);
-    assert_eq!(chain.seal().unwrap().number, 1);
+    chain.submit(sign(&chain, "//Alice", 0, transfer("//Bob", TAO))).unwrap();
+    let block = chain.seal().unwrap();
+    assert_eq!((block.number, block.extrinsics.len()), (1, 1));
 }
 
 #[test]

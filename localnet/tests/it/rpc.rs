@@ -132,6 +132,7 @@ async fn a_follower_gets_every_finalized_block_in_order() {
     let (api, handle, rpc) = start(Sealing::Instant).await;
     let client = Client::from_insecure_url(api.url()).await.unwrap();
     let mut blocks = client.stream_blocks().await.unwrap();
+    assert_eq!(blocks.next().await.unwrap().unwrap().number(), 0);
     let sender = tokio::spawn({
         let api = api.clone();
         async move {
@@ -142,7 +143,7 @@ async fn a_follower_gets_every_finalized_block_in_order() {
             }
         }
     });
-    for number in 0..=BLOCKS {
+    for number in 1..=BLOCKS {
         let block = blocks.next().await.unwrap().unwrap();
         assert_eq!(block.number(), u64::from(number));
         let expected = api.read(move |chain| chain.block_at(number).unwrap().hash).await.unwrap();
@@ -150,6 +151,28 @@ async fn a_follower_gets_every_finalized_block_in_order() {
     }
     sender.await.unwrap();
     assert_eq!(api.head().number, BLOCKS);
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_that_lags_behind_still_gets_every_head() {
+    let (api, handle, rpc) = start(Sealing::Manual).await;
+    for kind in ["New", "Finalized", "All"] {
+        let first = api.head().number;
+        let mut heads = rpc
+            .subscribe::<Value>(
+                &format!("chain_subscribe{kind}Heads"),
+                rpc_params![],
+                &format!("chain_unsubscribe{kind}Heads"),
+            )
+            .await
+            .unwrap();
+        api.seal(50).await.unwrap();
+        for number in first..=first + 50 {
+            let head = heads.next().await.unwrap().unwrap();
+            assert_eq!(head["number"], format!("{number:#x}"));
+        }
+    }
     handle.stop().await;
 }
 
