@@ -32,7 +32,8 @@ pub mod subtensor_apis;
 pub use apis::{RUNTIME_API_VERSIONS, dispatch};
 pub use construct::*;
 pub use extensions::{
-    CheckShieldedTxValidity, DrandPriority, SubtensorTransactionExtension, SudoTransactionExtension,
+    CheckNonce, CheckShieldedTxValidity, DrandPriority, SubtensorTransactionExtension,
+    SudoTransactionExtension,
 };
 pub use fees::{RecycleFees, WeightToRao};
 pub use genesis::Genesis;
@@ -64,7 +65,7 @@ pub type TxExtension = (
         frame_system::CheckTxVersion<Runtime>,
         frame_system::CheckGenesis<Runtime>,
         frame_system::CheckMortality<Runtime>,
-        frame_system::CheckNonce<Runtime>,
+        CheckNonce,
         frame_system::CheckWeight<Runtime>,
         pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
     ),

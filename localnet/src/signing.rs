@@ -4,8 +4,8 @@
 use crate::{
     chain::Chain,
     runtime::{
-        Address, Hash, Nonce, Runtime, RuntimeCall, Signature, SignedPayload, TxExtension,
-        UncheckedExtrinsic, VERSION,
+        Address, CheckNonce, Hash, Nonce, Runtime, RuntimeCall, Signature, SignedPayload,
+        TxExtension, UncheckedExtrinsic, VERSION,
     },
 };
 use codec::Encode;
@@ -48,7 +48,7 @@ fn extension(nonce: Nonce) -> TxExtension {
             frame_system::CheckTxVersion::<Runtime>::new(),
             frame_system::CheckGenesis::<Runtime>::new(),
             frame_system::CheckMortality::<Runtime>::from(Era::Immortal),
-            frame_system::CheckNonce::<Runtime>::from(nonce),
+            CheckNonce(nonce),
             frame_system::CheckWeight::<Runtime>::new(),
             pallet_transaction_payment::ChargeTransactionPayment::<Runtime>::from(0),
         ),

@@ -3,4 +3,5 @@
 
 mod blocks;
 mod dev;
+mod pallets;
 mod rpc;

@@ -1,0 +1,6 @@
+//! The Subtensor pallets through signed extrinsics: a subnet from its registration to its pay.
+
+mod hyperparameters;
+mod neurons;
+mod properties;
+mod subnet;
