@@ -64,7 +64,6 @@ mod calls {
         /// Announces where the caller serves.
         #[pallet::call_index(4)]
         #[pallet::weight((Weight::from_parts(30_000_000, 0), DispatchClass::Normal, Pays::No))]
-        #[expect(clippy::too_many_arguments, reason = "the real chain's arguments")]
         pub fn serve_axon(
             origin: OriginFor<T>,
             netuid: u16,

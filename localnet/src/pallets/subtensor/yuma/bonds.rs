@@ -23,7 +23,7 @@ pub(super) fn yuma2(
     active_stake: &[I32F32],
 ) -> Bonds {
     let n = input.neurons.len();
-    let mut old = surviving_bonds(input, |bond| I32F32::saturating_from_num(bond));
+    let mut old = surviving_bonds(input, I32F32::saturating_from_num);
     matrix::normalize_columns(&mut old, n);
     let mut delta = matrix::scale_rows(weights, active_stake);
     matrix::normalize_columns(&mut delta, n);
