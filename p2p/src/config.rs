@@ -14,7 +14,7 @@ pub struct Network {
 }
 
 /// How to start a node.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Address to listen on.
     pub ip: IpAddr,
@@ -26,6 +26,17 @@ pub struct Config {
     pub network: Network,
 }
 
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the key.
+        f.debug_struct("Config")
+            .field("ip", &self.ip)
+            .field("port", &self.port)
+            .field("network", &self.network)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Config {
     /// A node for tests: loopback, any port.
     #[must_use]
@@ -35,7 +46,18 @@ impl Config {
     }
 }
 
-/// The caller's keys and knowledge of the chain.
+/// What becomes of a gossip message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The application gets it, and it is forwarded.
+    Accept,
+    /// Neither; nobody is to blame.
+    Ignore,
+    /// Neither, and whoever sent it loses score: only a faulty or hostile node forwards it.
+    Reject,
+}
+
+/// The caller's keys and knowledge of the chain. Called from the event loop: none may block.
 pub trait Authority: Send + Sync + 'static {
     /// The own hotkey.
     fn hotkey(&self) -> Hotkey;
@@ -47,4 +69,9 @@ pub trait Authority: Send + Sync + 'static {
     fn is_registered(&self, hotkey: &Hotkey) -> bool;
     /// Unix time in seconds.
     fn now(&self) -> u64;
+    /// Judges gossip of a verified author before it is forwarded, for instance whether it decodes.
+    fn judge(&self, author: &Hotkey, body: &[u8]) -> Verdict {
+        let (_, _) = (author, body);
+        Verdict::Accept
+    }
 }

@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libp2p::PeerId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::blobs::Blobs;
 use crate::engine::Command;
+use crate::targets::Address;
 use crate::{Hash, Hotkey, limits};
+
+mod fetch;
 
 /// Why a request has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// No connection to that hotkey.
+    /// No connection to that hotkey, or it was lost before the reply.
     #[error("peer is not connected")]
     NotConnected,
     /// The body exceeds the limit.
@@ -30,7 +33,7 @@ pub enum RequestError {
     /// The peer closed the stream or refused.
     #[error("peer did not answer: {0}")]
     Failed(String),
-    /// The node is shut down, or has too much to do.
+    /// The node is shut down.
     #[error("node is not available")]
     Unavailable,
 }
@@ -58,13 +61,29 @@ pub enum FetchError {
     Mismatch,
 }
 
+/// Why gossip was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The body exceeds the limit.
+    #[error("gossip of {bytes} bytes exceeds the limit of {}", limits::MAX_GOSSIP_BYTES)]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The node is shut down, or has too much to do.
+    #[error("node is not available")]
+    Unavailable,
+}
+
 /// A running node. Clones share it; it stops when the last one is dropped.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) peers: watch::Receiver<Vec<Hotkey>>,
     pub(crate) blobs: Arc<Mutex<Blobs>>,
     pub(crate) peer_id: PeerId,
-    pub(crate) port: u16,
+    pub(crate) address: SocketAddr,
 }
 
 impl Handle {
@@ -74,23 +93,33 @@ impl Handle {
         self.peer_id
     }
 
+    /// Where the node listens, with TCP and with QUIC.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The port of TCP and QUIC.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
-    /// Stays connected to an address from now on.
-    pub async fn dial(&self, address: SocketAddr) {
-        // Fails only when the node is shut down.
-        let _ = self.commands.send(Command::Dial(address)).await;
+    /// Stays connected to an address from now on, dialling it again with growing pauses.
+    pub async fn dial(&self, address: impl Into<Address>) {
+        // Fails only when the node is shut down; so below.
+        let _ = self.commands.send(Command::Dial(address.into())).await;
     }
 
-    /// Hotkeys with a bound connection.
-    pub async fn peers(&self) -> Vec<Hotkey> {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.commands.send(Command::Peers(reply)).await;
-        answer.await.unwrap_or_default()
+    /// Ends the connection that was dialled there, and dials it no more.
+    pub async fn forget(&self, address: impl Into<Address>) {
+        let _ = self.commands.send(Command::Forget(address.into())).await;
+    }
+
+    /// Hotkeys with a bound connection, in order.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Hotkey> {
+        self.peers.borrow().clone()
     }
 
     /// Checks all bound hotkeys against the registry of the chain again.
@@ -98,7 +127,13 @@ impl Handle {
         let _ = self.commands.send(Command::Refresh).await;
     }
 
-    /// Sends a body to a hotkey and waits for its reply.
+    /// Stops the node and waits until its sockets are closed.
+    pub async fn shutdown(&self) {
+        let _ = self.commands.send(Command::Stop).await;
+        self.commands.closed().await;
+    }
+
+    /// Sends a body to a hotkey and waits for its reply, at most [`limits::REQUEST_TIMEOUT`].
     ///
     /// # Errors
     /// [`RequestError`].
@@ -128,14 +163,26 @@ impl Handle {
         tokio::time::timeout(timeout, asked).await.map_err(|_| RequestError::Timeout)?
     }
 
-    /// Signs a body and gossips it. Dropped when the node has too much to do.
+    /// Signs a body and gossips it to all bound peers, or to the first who come.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn try_publish(&self, body: Vec<u8>) -> Result<(), PublishError> {
+        if body.len() > limits::MAX_GOSSIP_BYTES {
+            return Err(PublishError::TooLarge { bytes: body.len() });
+        }
+        self.commands.try_send(Command::Publish(body)).map_err(|_| PublishError::Unavailable)
+    }
+
+    /// Like [`Handle::try_publish`], for what may be lost.
     pub fn publish(&self, body: Vec<u8>) {
-        if body.len() <= limits::MAX_GOSSIP_BYTES {
-            let _ = self.commands.try_send(Command::Publish(body));
+        if let Err(error) = self.try_publish(body) {
+            tracing::warn!(%error, "gossip dropped");
         }
     }
 
-    /// Serves a blob under a tag until tags up to it are forgotten. The caller names its hash.
+    /// Serves a blob under a tag until tags up to it are forgotten, or until newer ones need the
+    /// room ([`limits::MAX_STORE_BYTES`]). The caller names its hash.
     pub fn provide(&self, hash: Hash, bytes: Arc<[u8]>, tag: u64) {
         self.store().provide(hash, bytes, tag);
     }
@@ -154,52 +201,5 @@ impl Handle {
     fn store(&self) -> std::sync::MutexGuard<'_, Blobs> {
         // The store is consistent between any two of its operations.
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Fetches a blob from a peer, chunk by chunk, and checks it against its hash. A chunk that
-    /// fails is asked for again; what has arrived is kept.
-    ///
-    /// # Errors
-    /// [`FetchError`].
-    pub async fn fetch(
-        &self,
-        from: &Hotkey,
-        hash: Hash,
-        max_bytes: usize,
-        timeout: Duration,
-    ) -> Result<Arc<[u8]>, FetchError> {
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut failures = 0;
-        loop {
-            let (reply, answer) = oneshot::channel();
-            let command = Command::Chunk { from: *from, hash, offset: bytes.len() as u64, reply };
-            let chunk = match self.ask(command, answer, timeout).await {
-                Ok(chunk) => chunk,
-                Err(RequestError::NotConnected) => return Err(RequestError::NotConnected.into()),
-                Err(_) if failures + 1 < limits::MAX_CHUNK_RETRIES => {
-                    failures += 1;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            // An empty reply is "not found"; otherwise the total stands before the chunk.
-            let Some((total, chunk)) = chunk.split_first_chunk::<8>() else {
-                return Err(FetchError::NotFound);
-            };
-            let total = u64::from_be_bytes(*total);
-            if total > max_bytes as u64 {
-                return Err(FetchError::TooLarge { bytes: total, limit: max_bytes });
-            }
-            let left = total as usize - bytes.len().min(total as usize);
-            if chunk.len() > left || (chunk.is_empty() && left > 0) {
-                return Err(FetchError::Mismatch);
-            }
-            bytes.extend(chunk);
-            if bytes.len() as u64 >= total {
-                break;
-            }
-        }
-        let fits = blake3::hash(&bytes).as_bytes() == &hash;
-        if fits { Ok(bytes.into()) } else { Err(FetchError::Mismatch) }
     }
 }

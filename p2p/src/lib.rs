@@ -26,20 +26,29 @@
 pub mod binding;
 pub mod limits;
 
+mod admission;
 mod blobs;
 mod bucket;
 mod codec;
 mod config;
 mod engine;
+mod event;
+#[cfg(test)]
+mod fake;
+mod gate;
 mod gossip;
 mod handle;
+mod listen;
+mod presence;
 mod registry;
 mod swarm;
 mod targets;
 
-pub use config::{Authority, Config, Network};
-pub use engine::{Event, ReplyTo, spawn};
-pub use handle::{FetchError, Handle, RequestError};
+pub use config::{Authority, Config, Network, Verdict};
+pub use engine::spawn;
+pub use event::{Event, ReplyTo};
+pub use handle::{FetchError, Handle, PublishError, RequestError};
+pub use targets::{Address, Transport};
 
 /// A sr25519 public key: who a peer acts for.
 pub type Hotkey = [u8; 32];
