@@ -202,13 +202,12 @@ async fn commitments(at: &AtBlock, netuid: u16) -> Result<Vec<CommittedFields>, 
     let mut entries = rpc(WHAT, at.storage().iter(address, (netuid,))).await?;
     let mut found = Vec::new();
     while let Some(entry) = entries.next().await {
-        let entry = entry.map_err(|error| ReadError::Rpc { what: WHAT, reason: error.to_string() })?;
+        let entry =
+            entry.map_err(|error| ReadError::Rpc { what: WHAT, reason: error.to_string() })?;
         let key = entry.key().map_err(|error| form(WHAT, &error))?;
         let (_, hotkey) = key.decode().map_err(|error| form(WHAT, &error))?;
-        let value: Value = entry
-            .value()
-            .decode_as::<Value>()
-            .map_err(|error| form(WHAT, &error))?;
+        let value: Value =
+            entry.value().decode_as::<Value>().map_err(|error| form(WHAT, &error))?;
         let block = field(&value, "block").and_then(|block| block.as_u128()).unwrap_or(0);
         let info = field(&value, "info").and_then(|info| field(info, "fields"));
         let fields = info.map(list).unwrap_or_default();

@@ -142,8 +142,7 @@ impl Client {
     pub async fn subnet_owner_hotkey(&self, netuid: u16) -> Result<Option<Hotkey>, ReadError> {
         const WHAT: &str = "the subnet's owner";
         let at = self.latest().await?;
-        let address =
-            dynamic::storage::<(u16,), Hotkey>("SubtensorModule", "SubnetOwnerHotkey");
+        let address = dynamic::storage::<(u16,), Hotkey>("SubtensorModule", "SubnetOwnerHotkey");
         let found = rpc(WHAT, at.storage().try_fetch(address, (netuid,))).await?;
         let decode = |error: &dyn std::fmt::Display| ReadError::Form {
             what: WHAT,
@@ -198,8 +197,7 @@ impl BlockStream {
             };
             let ended = || ReadError::Rpc { what: WHAT, reason: "the subscription ended".into() };
             let block = blocks.next().await.ok_or_else(ended)?;
-            let block =
-                block.map_err(|e| ReadError::Rpc { what: WHAT, reason: e.to_string() })?;
+            let block = block.map_err(|e| ReadError::Rpc { what: WHAT, reason: e.to_string() })?;
             self.finalized = self.finalized.max(block.number());
         }
         let at = rpc(WHAT, self.client.inner.at_block(self.next)).await?;

@@ -75,7 +75,9 @@ pub(crate) fn of_rejection(text: &str) -> (String, String) {
 /// Remedy of an error's name.
 pub(crate) fn of_name(name: &str) -> String {
     let known = REMEDIES.iter().find(|(known, _)| *known == name);
-    known.map_or("the chain refused; see the pallet's documentation", |(_, remedy)| remedy).to_owned()
+    known
+        .map_or("the chain refused; see the pallet's documentation", |(_, remedy)| remedy)
+        .to_owned()
 }
 
 #[cfg(test)]

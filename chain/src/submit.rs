@@ -63,7 +63,8 @@ impl Client {
             }
             Err(SubmitError::Connection("the subscription ended".into()))
         };
-        let block = timeout(FINALITY, finalized).await.map_err(|_| SubmitError::Timeout(FINALITY))??;
+        let block =
+            timeout(FINALITY, finalized).await.map_err(|_| SubmitError::Timeout(FINALITY))??;
         block.wait_for_success().await.map_err(failed)?;
         let at = block.at().await.map_err(|error| SubmitError::Connection(error.to_string()))?;
         Ok(Inclusion {
@@ -78,7 +79,10 @@ impl Client {
         signer: &Keypair,
         call: &Call,
     ) -> Result<
-        subxt::tx::TransactionProgress<PolkadotConfig, subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>>,
+        subxt::tx::TransactionProgress<
+            PolkadotConfig,
+            subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>,
+        >,
         SubmitError,
     > {
         let lost = |error: &dyn std::fmt::Display| SubmitError::Connection(error.to_string());
@@ -92,10 +96,8 @@ impl Client {
         let on_chain = client.account_nonce(&account).await.map_err(|error| lost(&error))?;
         let next = nonces.entry(signer.public()).or_default();
         *next = (*next).max(on_chain);
-        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
-            .mortal(ERA)
-            .nonce(*next)
-            .build();
+        let params =
+            DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().mortal(ERA).nonce(*next).build();
         let signable = client
             .create_signed(&payload, signer, params)
             .await

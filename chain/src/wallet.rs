@@ -187,8 +187,7 @@ fn read(path: &Path) -> Result<Keypair, WalletError> {
     if ENCRYPTED.iter().any(|prefix| bytes.starts_with(prefix)) {
         return Err(WalletError::Encrypted { path: path.to_owned() });
     }
-    let file: KeyFile =
-        serde_json::from_slice(&bytes).map_err(|error| corrupt(&place(&error)))?;
+    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|error| corrupt(&place(&error)))?;
     let key = match (&file.secret_phrase, &file.secret_seed) {
         (Some(secret), _) | (None, Some(secret)) => {
             Keypair::from_uri(secret).map_err(|_| corrupt("its secret is not valid"))?

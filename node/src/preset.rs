@@ -3,8 +3,8 @@
 //! `iota demo` runs it, and `iota run init` writes it for an owner to change.
 
 use crate::protocol::manifest::{
-    Adam, AuditRules, ClaspRules, Cut, DeltaRules, Manifest, Model, Outer, PROTOCOL_VERSION, Phases,
-    Pin, ScoreRules,
+    Adam, AuditRules, ClaspRules, Cut, DeltaRules, Manifest, Model, Outer, PROTOCOL_VERSION,
+    Phases, Pin, ScoreRules,
 };
 use crate::protocol::{Hash, Hotkey};
 

@@ -57,9 +57,10 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     let printer = Printer::new(settings.json);
     let manifest = read_manifest(settings)?;
     let wallet = iota_chain::wallet::Wallet::new(&settings.wallet.path, &settings.wallet.name);
-    let hotkey = wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
-        |error| error.hint("check `--wallet.path`, `--wallet.name` and `--wallet.hotkey`"),
-    )?;
+    let hotkey =
+        wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
+            |error| error.hint("check `--wallet.path`, `--wallet.name` and `--wallet.hotkey`"),
+        )?;
     let dataset = Arc::new(read_text(settings, &manifest)?);
     let client = connect(&settings.chain).await?;
     check_run(&client, settings, &manifest, &hotkey).await?;
@@ -126,9 +127,8 @@ fn read_text(settings: &RoleSettings, manifest: &Manifest) -> Result<Dataset> {
         Some(path) => Dataset::open(path, context),
         None => Dataset::embedded(context),
     };
-    let dataset = dataset
-        .or_argument("cannot use the text")
-        .map_err(|error| error.hint("check `--data`"))?;
+    let dataset =
+        dataset.or_argument("cannot use the text").map_err(|error| error.hint("check `--data`"))?;
     if dataset.manifest().hash() != manifest.dataset {
         return Err(Error::argument("the text is not the one that the manifest names")
             .hint("pass the run's text with `--data`"));
@@ -154,12 +154,12 @@ async fn check_run(
         return Err(Error::argument(format!("hotkey {} is not registered", hotkey.ss58()))
             .hint(format!("run `iota register --netuid {}`", settings.netuid)));
     }
-    let owner = client.subnet_owner_hotkey(settings.netuid).await.or_user("cannot read the chain")?;
-    let published = view
-        .commitments
-        .iter()
-        .filter(|(who, _, _)| Some(*who) == owner)
-        .any(|(_, _, fields)| Commitment::from_fields(fields).manifest == Some(manifest.hash()));
+    let owner =
+        client.subnet_owner_hotkey(settings.netuid).await.or_user("cannot read the chain")?;
+    let published =
+        view.commitments.iter().filter(|(who, _, _)| Some(*who) == owner).any(|(_, _, fields)| {
+            Commitment::from_fields(fields).manifest == Some(manifest.hash())
+        });
     if !published {
         return Err(Error::argument("the subnet's owner has not published this manifest")
             .hint("get the manifest of the run from the subnet's owner"));
@@ -179,9 +179,9 @@ async fn listen(
         network: iota_p2p::Network { genesis: client.genesis_hash(), netuid: settings.netuid },
     };
     let started = iota_p2p::spawn(config, Arc::clone(keys) as _).await;
-    started.or_argument("cannot listen for peers").map_err(|error| {
-        error.hint("pass another `--port`, or none for a free one")
-    })
+    started
+        .or_argument("cannot listen for peers")
+        .map_err(|error| error.hint("pass another `--port`, or none for a free one"))
 }
 
 /// Publishes where this node listens. An unspecified address stands for the chain endpoint's host,

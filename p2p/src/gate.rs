@@ -198,8 +198,7 @@ impl<H: ConnectionHandler> ConnectionHandler for Guard<H> {
             Signal::Inner(event) => self.inner.on_behaviour_event(event),
             Signal::Open => {
                 for stream in self.held.take().into_iter().flatten() {
-                    self.inner
-                        .on_connection_event(ConnectionEvent::FullyNegotiatedInbound(stream));
+                    self.inner.on_connection_event(ConnectionEvent::FullyNegotiatedInbound(stream));
                 }
             }
         }

@@ -94,8 +94,7 @@ fn gossip(key: &identity::Keypair, network: &Network) -> Result<Gossip, Error> {
         .map_err(setup)?;
     let author = gossipsub::MessageAuthenticity::Signed(key.clone());
     let topics = gossipsub::WhitelistSubscriptionFilter(HashSet::from([topic.hash()]));
-    let mut gossip =
-        Gossip::new_with_subscription_filter(author, config, topics).map_err(setup)?;
+    let mut gossip = Gossip::new_with_subscription_filter(author, config, topics).map_err(setup)?;
     gossip
         .with_peer_score(scores(&topic), gossipsub::PeerScoreThresholds::default())
         .map_err(setup)?;
@@ -114,8 +113,7 @@ fn behaviour(key: &identity::Keypair, network: &Network) -> Result<Behaviour, Er
         request: limits::MAX_CHUNK_REQUEST_BYTES,
         reply: limits::MAX_CHUNK_BYTES + limits::CHUNK_OVERHEAD_BYTES,
     };
-    let service =
-        |name, codec| exchange(name, codec, limits::MAX_STREAMS, limits::REQUEST_TIMEOUT);
+    let service = |name, codec| exchange(name, codec, limits::MAX_STREAMS, limits::REQUEST_TIMEOUT);
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(connections),
         identify: identify::Behaviour::new(identify::Config::new("/iota/1".into(), key.public())),

@@ -44,7 +44,8 @@ fn main() -> Result<(), Error> {
         warmup_steps: 3,
     };
     let (outer_lr, mu) = (f64::from(number(8, 1000)) / 1e3, f64::from(number(9, 300)) / 1e3);
-    let config = |stage| StageConfig { model, cut, adam, stages: STAGES, stage, batch, seed: [7; 32] };
+    let config =
+        |stage| StageConfig { model, cut, adam, stages: STAGES, stage, batch, seed: [7; 32] };
     let data = Dataset::embedded(model.context)?;
     let mut replicas: Vec<Vec<Stage>> = (0..REPLICAS)
         .map(|_| (0..STAGES).map(|stage| Stage::new(&config(stage))).collect())
@@ -52,7 +53,11 @@ fn main() -> Result<(), Error> {
     let mut theta: Vec<Vec<f32>> = replicas[0].iter().map(|s| s.params().to_vec()).collect();
     let mut momentum: Vec<Vec<f32>> = theta.iter().map(|t| vec![0.0; t.len()]).collect();
     let count: usize = theta.iter().map(Vec::len).sum();
-    println!("{count} parameters, ratio {:.1}, unigram {:.3}", cut.ratio(d), data.unigram_entropy());
+    println!(
+        "{count} parameters, ratio {:.1}, unigram {:.3}",
+        cut.ratio(d),
+        data.unigram_entropy()
+    );
     let loss = |stages: &[Stage], theta: &[Vec<f32>], ablation| {
         let stages: Vec<&Stage> = stages.iter().collect();
         let params: Vec<&[f32]> = theta.iter().map(Vec::as_slice).collect();
@@ -93,8 +98,9 @@ fn main() -> Result<(), Error> {
         }
         for (index, (theta, momentum)) in theta.iter_mut().zip(&mut momentum).enumerate() {
             for (place, (value, buffer)) in theta.iter_mut().zip(momentum).enumerate() {
-                let mean = replicas.iter().map(|r| f64::from(r[index].params()[place])).sum::<f64>()
-                    / REPLICAS as f64;
+                let mean =
+                    replicas.iter().map(|r| f64::from(r[index].params()[place])).sum::<f64>()
+                        / REPLICAS as f64;
                 let gradient = f64::from(*value) - mean;
                 let buf = mu * f64::from(*buffer) + gradient;
                 *buffer = buf as f32;
@@ -103,7 +109,9 @@ fn main() -> Result<(), Error> {
         }
         let speed = tokens as f64 / start.elapsed().as_secs_f64();
         let held_out = loss(&replicas[0], &theta, Ablation::None)?;
-        println!("round {round}: held-out {held_out:.4}, train {last:.3}, {tokens} tokens, {speed:.0}/s");
+        println!(
+            "round {round}: held-out {held_out:.4}, train {last:.3}, {tokens} tokens, {speed:.0}/s"
+        );
     }
     for cut in 0..STAGES - 1 {
         println!("cut {cut} zeroed: {:.4}", loss(&replicas[0], &theta, Ablation::ZeroCut(cut))?);

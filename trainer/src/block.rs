@@ -141,10 +141,12 @@ fn repeat(x: &Tensor, times: usize) -> candle_core::Result<Tensor> {
         return Ok(x.clone());
     }
     let (batch, groups, tokens, each) = x.dims4()?;
-    x.unsqueeze(2)?
-        .broadcast_as((batch, groups, times, tokens, each))?
-        .contiguous()?
-        .reshape((batch, groups * times, tokens, each))
+    x.unsqueeze(2)?.broadcast_as((batch, groups, times, tokens, each))?.contiguous()?.reshape((
+        batch,
+        groups * times,
+        tokens,
+        each,
+    ))
 }
 
 /// Mean cross-entropy per row of logits (N, V) against N targets: (N) losses in nats.

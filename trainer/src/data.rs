@@ -110,8 +110,9 @@ impl Dataset {
             );
             return Err(Error::Text { path: path.to_owned(), problem });
         }
-        let is_held_out =
-            |index: usize| index.is_multiple_of(HELD_OUT_EVERY) && index / HELD_OUT_EVERY < HELD_OUT;
+        let is_held_out = |index: usize| {
+            index.is_multiple_of(HELD_OUT_EVERY) && index / HELD_OUT_EVERY < HELD_OUT
+        };
         let (held_out, train): (Vec<usize>, Vec<usize>) =
             (0..sequences).partition(|index| is_held_out(*index));
         let narrow = |ids: Vec<usize>| ids.into_iter().map(|id| id as u32).collect();
@@ -168,7 +169,11 @@ impl Dataset {
         }
         let total = counts.iter().sum::<u64>() as f64;
         let share = |count: &u64| *count as f64 / total;
-        counts.iter().filter(|count| **count > 0).map(|count| -share(count) * share(count).ln()).sum()
+        counts
+            .iter()
+            .filter(|count| **count > 0)
+            .map(|count| -share(count) * share(count).ln())
+            .sum()
     }
 }
 

@@ -12,9 +12,9 @@
 //!
 //! What this crate does not do: choose text, talk to peers, merge.
 
-pub mod code;
 mod adam;
 mod block;
+pub mod code;
 mod config;
 mod data;
 mod eval;

@@ -126,7 +126,11 @@ impl Model {
     }
 
     /// The stage's output: a code (B, T, K), or at the tail logits (B x T, vocab).
-    pub(crate) fn forward(&self, params: &[Tensor], source: &Source) -> candle_core::Result<Tensor> {
+    pub(crate) fn forward(
+        &self,
+        params: &[Tensor],
+        source: &Source,
+    ) -> candle_core::Result<Tensor> {
         let mut next = params.iter();
         let mut take = || -> candle_core::Result<&Tensor> {
             next.next().ok_or_else(|| candle_core::Error::Msg("too few parameters".into()))

@@ -236,7 +236,12 @@ impl Stage {
     }
 
     /// Loss of each token at the tail with given parameters, without a gradient.
-    pub(crate) fn losses(&self, params: &[f32], code: &[u8], targets: &[u32]) -> Result<Vec<f32>, Error> {
+    pub(crate) fn losses(
+        &self,
+        params: &[f32],
+        code: &[u8],
+        targets: &[u32],
+    ) -> Result<Vec<f32>, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
         let source = Source::Code(self.tensor(code)?);

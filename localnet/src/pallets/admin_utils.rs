@@ -1,7 +1,8 @@
 //! `AdminUtils`: hyperparameters, set by root or by a subnet's owner.
 //!
 //! Calls, indices and who may call are the real chain's. Owners are held off shortly before an
-//! epoch; the real chain's limit on how often an owner may call is left out.
+//! epoch; the real chain's limit on how often an owner may call is left out. FRAME wants all calls
+//! of a pallet in one block, so this file is long.
 
 pub use pallet::*;
 

@@ -85,7 +85,7 @@ impl Play<'_> {
         dev.set_sealing(Sealing::Interval(self.settings.block_time_ms)).await?;
         show.begin(self.course(&manifest));
         self.watch(children, &mut show, &client, &manifest, &mut alive).await?;
-        show.report(DEMO, &self.read_metagraph(&client).await?)?;
+        show.report(DEMO, &incentives(self.read_metagraph(&client).await?))?;
         let frame = Frame {
             epochs: self.settings.epochs,
             start_block: manifest.start_block,
@@ -255,6 +255,7 @@ impl Play<'_> {
     ) -> Result<()> {
         let mut redraw = ticks(REDRAW);
         let mut read = ticks(READ);
+        let mut last_paid = Vec::new();
         let mut last_block = (show.tally.block, Instant::now());
         while !self.is_over(&show.tally, manifest, alive) {
             tokio::select! {
@@ -263,7 +264,14 @@ impl Play<'_> {
                     Act::Ended(status) => self.bury(&name, status, show, alive)?,
                 },
                 _ = redraw.tick() => show.draw()?,
-                _ = read.tick() => show.report(DEMO, &self.read_metagraph(client).await?)?,
+                _ = read.tick() => {
+                    let paid = self.read_metagraph(client).await?;
+                    // It changes once per tempo.
+                    if paid.1 != last_paid {
+                        last_paid.clone_from(&paid.1);
+                        show.report(DEMO, &incentives(paid))?;
+                    }
+                }
             }
             if show.tally.block != last_block.0 {
                 last_block = (show.tally.block, Instant::now());
@@ -334,8 +342,8 @@ impl Play<'_> {
         format!("log {}: {last}", path.display())
     }
 
-    /// What the chain pays the miners.
-    async fn read_metagraph(&self, client: &Client) -> Result<Report> {
+    /// What the chain pays the miners, and the block it was read at.
+    async fn read_metagraph(&self, client: &Client) -> Result<(u32, Vec<Incentive>)> {
         let read = async {
             let (block, hash) = client.finalized().await?;
             client.neurons(setup::NETUID, hash).await.map(|neurons| (block, neurons))
@@ -352,8 +360,12 @@ impl Play<'_> {
                 emission: neuron.stake,
             })
             .collect();
-        Ok(Report::Incentives { block, miners })
+        Ok((block, miners))
     }
+}
+
+fn incentives((block, miners): (u32, Vec<Incentive>)) -> Report {
+    Report::Incentives { block, miners }
 }
 
 /// A timer that skips what it missed.

@@ -12,9 +12,7 @@ use super::fetches::Fetches;
 use super::ledger::Ledger;
 use super::run::Run;
 use super::{Effect, Ticket};
-use crate::protocol::members::{
-    Heartbeat, MAX_MEMBER_SET_BYTES, MemberSet, Role, SignedHeartbeat,
-};
+use crate::protocol::members::{Heartbeat, MAX_MEMBER_SET_BYTES, MemberSet, Role, SignedHeartbeat};
 use crate::protocol::plan::{Plan, plan};
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
@@ -142,7 +140,12 @@ impl Membership {
     }
 
     /// The plan of an epoch; starts to fetch what is missing for it.
-    pub fn plan(&mut self, epoch: u32, ledger: &Ledger, out: &mut Vec<Effect>) -> Option<Arc<Plan>> {
+    pub fn plan(
+        &mut self,
+        epoch: u32,
+        ledger: &Ledger,
+        out: &mut Vec<Effect>,
+    ) -> Option<Arc<Plan>> {
         if let Some((plan, _)) = self.plans.get(&epoch) {
             return Some(Arc::clone(plan));
         }

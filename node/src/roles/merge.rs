@@ -25,9 +25,6 @@ use crate::protocol::delta::{Chunk, DeltaIndex, Layout, MAX_INDEX_BYTES, Packing
 use crate::protocol::{Hash, Hotkey, bounded};
 use crate::wire::{Gossip, Reduced};
 
-#[cfg(test)]
-mod tests;
-
 /// One miner whose committed work enters a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contributor {
@@ -160,7 +157,12 @@ impl Merge {
     }
 
     /// Takes a fetched blob; false if it was not for this merge.
-    pub fn fetched(&mut self, ticket: u64, bytes: Option<&Arc<[u8]>>, out: &mut Vec<Effect>) -> bool {
+    pub fn fetched(
+        &mut self,
+        ticket: u64,
+        bytes: Option<&Arc<[u8]>>,
+        out: &mut Vec<Effect>,
+    ) -> bool {
         let Some(purpose) = self.fetches.finish(ticket) else { return false };
         match purpose {
             Purpose::Index(hotkey) => self.take_index(hotkey, bytes, out),

@@ -211,7 +211,12 @@ impl Miner {
     }
 
     /// Begins the epoch as soon as its plan is known; closes the draw before its end.
-    fn train(&mut self, position: &Position, block: u32, out: &mut Vec<Effect>) -> Result<(), Error> {
+    fn train(
+        &mut self,
+        position: &Position,
+        block: u32,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
         if self.epoch != Some(position.epoch) {
             let Some(plan) = self.membership.plan(position.epoch, &self.ledger, out) else {
                 return Ok(());
@@ -239,7 +244,8 @@ impl Miner {
             self.held = None;
         }
         let root = plan.roots[usize::from(stage)];
-        if root.is_none() && self.held.is_none()
+        if root.is_none()
+            && self.held.is_none()
             && let Some((_, fresh)) = &self.stage
         {
             let state = OuterState::new(fresh.params().to_vec());
@@ -277,8 +283,7 @@ impl Miner {
         let is_tail = usize::from(index) + 1 == plan.stages.len();
         let hostile = self.hostile.map(|kind| Hostile::new(kind, is_tail, &self.me));
         let run = Arc::clone(&self.run);
-        let training =
-            Training::start(run, Arc::clone(&plan), self.me, index, hostile, stage, out);
+        let training = Training::start(run, Arc::clone(&plan), self.me, index, hostile, stage, out);
         self.activity = Activity::Training { plan, training: Box::new(training) };
         Ok(())
     }
@@ -306,7 +311,8 @@ impl Miner {
             let log = training.finish(stage, out)?;
             if !log.receipts.is_empty() {
                 let layout = self.run.layout(held.state.theta.len())?;
-                let found = compress(&held.state.theta, stage.params(), &mut self.residual, &layout)?;
+                let found =
+                    compress(&held.state.theta, stage.params(), &mut self.residual, &layout)?;
                 let (shard_index, blobs) = found.commit(plan.epoch, index, &self.residual);
                 self.residual_of = Some((plan.epoch, index));
                 for (named, bytes) in shard_index.chunks.iter().zip(blobs) {

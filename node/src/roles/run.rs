@@ -207,7 +207,12 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::layout`].
-    pub fn merge_terms(&self, plan: &Plan, stage: u16, elements: usize) -> Result<Terms, DeltaError> {
+    pub fn merge_terms(
+        &self,
+        plan: &Plan,
+        stage: u16,
+        elements: usize,
+    ) -> Result<Terms, DeltaError> {
         let max_rms = u64::from(self.manifest.delta.max_rms_micro) * RMS_ONE / 1_000_000;
         let mut hasher = blake3::Hasher::new_derive_key("iota 2025 merge pairing");
         hasher.update(&plan.seed).update(&stage.to_le_bytes());

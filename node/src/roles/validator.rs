@@ -144,7 +144,8 @@ impl Validator {
         self.ledger.observe(block);
         self.run.report_block(block.number, out);
         if let Some(next) = self.run.clock.announces(block.number) {
-            self.membership.announce(Announcement { epoch: next, stage: None, state_root: None }, out);
+            self.membership
+                .announce(Announcement { epoch: next, stage: None, state_root: None }, out);
             if block.number == self.run.clock.proposes(next) {
                 self.propose(next, out);
             }

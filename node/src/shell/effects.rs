@@ -133,7 +133,8 @@ impl Effects {
                 });
             }
             Effect::Reply { ticket, body } => {
-                let owed = self.replies.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
+                let owed =
+                    self.replies.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket);
                 if let Some(owed) = owed {
                     owed.send(body.encode());
                 }

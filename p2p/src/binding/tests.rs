@@ -11,7 +11,12 @@ fn statement(authority: &Fake, network: &Network, peer_id: &[u8]) -> Vec<u8> {
     statement.bytes()
 }
 
-fn judged(bytes: &[u8], network: &Network, peer_id: &[u8], now: u64) -> Result<Hotkey, BindingError> {
+fn judged(
+    bytes: &[u8],
+    network: &Network,
+    peer_id: &[u8],
+    now: u64,
+) -> Result<Hotkey, BindingError> {
     check(&Fake::new(2, now), network, peer_id, bytes).map(|binding| binding.hotkey)
 }
 
@@ -28,10 +33,7 @@ fn a_statement_holds_for_its_peer_network_and_time_only() {
     assert_eq!(judged(&own, &NETWORK, b"peer", NOW + VALIDITY_S - 1), Ok([1; 32]));
     assert_eq!(judged(&own, &NETWORK, b"peer", NOW + VALIDITY_S), Err(BindingError::Expiry));
     let unregistered = statement(&Fake::new(10, NOW), &NETWORK, b"peer");
-    assert_eq!(
-        judged(&unregistered, &NETWORK, b"peer", NOW),
-        Err(BindingError::Unregistered)
-    );
+    assert_eq!(judged(&unregistered, &NETWORK, b"peer", NOW), Err(BindingError::Unregistered));
 }
 
 #[test]
@@ -59,8 +61,7 @@ fn the_own_statement_is_signed_once_and_renewed_at_half_time() {
 #[test]
 fn the_wire_form_is_fixed() {
     let binding = Binding { hotkey: [1; 32], expiry: 258, signature: [9; 64] };
-    let expected =
-        [vec![1; 32], vec![2, 1, 0, 0, 0, 0, 0, 0], vec![9; 64]].concat();
+    let expected = [vec![1; 32], vec![2, 1, 0, 0, 0, 0, 0, 0], vec![9; 64]].concat();
     assert_eq!(binding.encode(), expected);
     assert!(expected.len() <= limits::MAX_BIND_BYTES);
     let signed = message(&NETWORK, b"peer", 258);

@@ -36,8 +36,7 @@ impl Engine {
         for (target, address) in self.targets.due(now) {
             // From a port of its own: two nodes that dial each other from their listening ports at
             // the same moment would make one TCP connection with two dialling ends.
-            let options =
-                DialOpts::unknown_peer_id().address(address).allocate_new_port().build();
+            let options = DialOpts::unknown_peer_id().address(address).allocate_new_port().build();
             let connection = options.connection_id();
             self.targets.dialling(target, connection);
             if let Err(error) = self.swarm.dial(options) {
@@ -127,7 +126,9 @@ impl Engine {
 
     fn bind_event(&mut self, event: Exchange<Vec<u8>, Vec<u8>>) {
         match event {
-            Exchange::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+            Exchange::Message {
+                peer, message: Message::Request { request, channel, .. }, ..
+            } => {
                 if self.bind(peer, &request) {
                     let own = self.statement.bytes();
                     // Fails when the peer is gone already.

@@ -7,9 +7,7 @@ use std::time::Instant;
 use codec::DecodeAll;
 use futures::FutureExt;
 use libp2p::gossipsub::{self, MessageAcceptance, PublishError};
-use libp2p::request_response::{
-    Event as Exchange, Message, OutboundFailure, OutboundRequestId,
-};
+use libp2p::request_response::{Event as Exchange, Message, OutboundFailure, OutboundRequestId};
 use tokio::sync::oneshot;
 
 use super::{Engine, Waiting};

@@ -64,10 +64,6 @@ impl Hostile {
         Self { kind, is_tail, noise, code: None, grad: None }
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// What is sent instead of this code.
     pub(super) fn code(&mut self, honest: Vec<u8>) -> Vec<u8> {
         match self.kind {

@@ -7,9 +7,9 @@ use crate::protocol::clock::Position;
 use crate::protocol::outer::OuterState;
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
-use crate::roles::{Effect, remember};
 use crate::roles::logs::Logs;
 use crate::roles::merge::{Duty, Merge, Outcome};
+use crate::roles::{Effect, remember};
 use crate::wire::Gossip;
 
 impl Miner {
@@ -44,7 +44,13 @@ impl Miner {
     fn start_merge(&mut self, hurry: bool, out: &mut Vec<Effect>) {
         let Activity::Serving(serving) = &mut self.activity else { return };
         let Serving {
-            plan, stage, logs: Some(logs), merge: merge @ None, merged: merged @ false, early, ..
+            plan,
+            stage,
+            logs: Some(logs),
+            merge: merge @ None,
+            merged: merged @ false,
+            early,
+            ..
         } = &mut **serving
         else {
             return;

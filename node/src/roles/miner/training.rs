@@ -227,22 +227,22 @@ impl Training {
     }
 
     /// Ends the epoch: drops what is unfinished, takes the last step and snapshot.
-    pub(super) fn finish(mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<WorkLog, Error> {
+    pub(super) fn finish(
+        mut self,
+        stage: &mut Stage,
+        out: &mut Vec<Effect>,
+    ) -> Result<WorkLog, Error> {
         self.flights.clear();
         self.flush(stage, out)?;
         Ok(self.log)
-    }
-
-    /// Microbatches in flight.
-    pub(super) fn in_flight(&self) -> usize {
-        self.flights.len()
     }
 
     /// Forgets the time between pieces of work when there was a pause.
     pub(super) fn worked(&mut self, took: Millis) {
         let took = took.min(60_000) as u32;
         let old = self.service_ms;
-        self.service_ms = if old == 0 { took } else { old - (old >> SERVICE_SHIFT) + (took >> SERVICE_SHIFT) };
+        self.service_ms =
+            if old == 0 { took } else { old - (old >> SERVICE_SHIFT) + (took >> SERVICE_SHIFT) };
     }
 
     fn replicas(&self, stage: u16) -> &[Hotkey] {
@@ -253,7 +253,12 @@ impl Training {
         usize::from(self.index) + 1 == self.plan.stages.len()
     }
 
-    fn draw(&mut self, now: Millis, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<bool, Error> {
+    fn draw(
+        &mut self,
+        now: Millis,
+        stage: &mut Stage,
+        out: &mut Vec<Effect>,
+    ) -> Result<bool, Error> {
         let Some(head) = self.head else { return Ok(false) };
         if !self.open || self.flights.len() >= self.run.manifest.max_in_flight as usize {
             return Ok(false);
@@ -296,7 +301,8 @@ impl Training {
         tokens: Vec<u32>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        let input = if self.index == 0 { Input::Tokens(&tokens) } else { Input::Code(&waiting.bytes) };
+        let input =
+            if self.index == 0 { Input::Tokens(&tokens) } else { Input::Code(&waiting.bytes) };
         let code = match stage.forward(input) {
             Ok(code) => code,
             // A code that does not decode is the sender's fault: it gets no gradient.
@@ -330,8 +336,11 @@ impl Training {
     fn route(&mut self, now: Millis, mb: MicrobatchId, out: &mut Vec<Effect>) {
         let Some(mut flight) = self.flights.remove(&mb) else { return };
         let next_stage = usize::from(self.index) + 1;
-        let left: Vec<Hotkey> =
-            self.plan.stages[next_stage].iter().filter(|r| !flight.tried.contains(*r)).copied().collect();
+        let left: Vec<Hotkey> = self.plan.stages[next_stage]
+            .iter()
+            .filter(|r| !flight.tried.contains(*r))
+            .copied()
+            .collect();
         let Some(to) = self.router.choose(&left, now) else { return };
         self.router.sent(to, now);
         flight.next = Some(to);
@@ -339,14 +348,18 @@ impl Training {
         let hops_left = self.plan.stages.len() - next_stage;
         flight.deadline = now + u64::from(self.run.manifest.hop_timeout_ms) * hops_left as u64;
         let ticket = self.ticket(mb, to);
-        let body =
-            Request::Forward { mb, code: flight.code.to_vec(), path: flight.path.clone() };
+        let body = Request::Forward { mb, code: flight.code.to_vec(), path: flight.path.clone() };
         out.push(Effect::Request { to, ticket, body });
         self.flights.insert(mb, flight);
     }
 
     /// Forward and backward at the tail.
-    fn land(&mut self, stage: &mut Stage, waiting: Waiting, out: &mut Vec<Effect>) -> Result<(), Error> {
+    fn land(
+        &mut self,
+        stage: &mut Stage,
+        waiting: Waiting,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
         let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
         let (_, targets) = self.run.split(&tokens);
         let Ok(tail) = stage.loss_and_grad(&waiting.bytes, &targets) else { return Ok(()) };
@@ -389,8 +402,11 @@ impl Training {
         self.router.returned(waiting.from, now);
         let zeroed = self.hostile.as_ref().and_then(|hostile| hostile.gradient_in(&waiting.bytes));
         let grad_in = zeroed.as_deref().unwrap_or(&waiting.bytes);
-        let input =
-            if self.index == 0 { Input::Tokens(&flight.tokens) } else { Input::Code(&flight.input) };
+        let input = if self.index == 0 {
+            Input::Tokens(&flight.tokens)
+        } else {
+            Input::Code(&flight.input)
+        };
         // A gradient that does not decode, or a version that left the stash: not counted.
         let Ok(grad) = stage.backward(flight.version, input, grad_in) else { return Ok(()) };
         let in_hash = if self.index == 0 {

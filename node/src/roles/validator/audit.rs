@@ -98,7 +98,8 @@ impl Audit {
     /// Starts an audit by fetching what it needs.
     pub(super) fn start(run: Arc<Run>, case: Case, component: u16, out: &mut Vec<Effect>) -> Self {
         let all = case.log.windows();
-        let windows: Vec<Window> = case.windows.iter().filter_map(|i| all.get(*i)).cloned().collect();
+        let windows: Vec<Window> =
+            case.windows.iter().filter_map(|i| all.get(*i)).cloned().collect();
         let mut audit = Self {
             run,
             windows,
@@ -180,11 +181,6 @@ impl Audit {
     /// Who is audited.
     pub(super) fn miner(&self) -> Hotkey {
         self.case.miner
-    }
-
-    /// Root of the audited log.
-    pub(super) fn log_root(&self) -> Hash {
-        self.case.work.log_root
     }
 
     /// Stage of the audited miner.
@@ -394,8 +390,8 @@ impl Audit {
             }
         };
         let layout = self.run.layout(params.len()).map_err(|_| mismatch)?;
-        let delta = compress(&self.case.theta, &params, &mut residual, &layout)
-            .map_err(|_| mismatch)?;
+        let delta =
+            compress(&self.case.theta, &params, &mut residual, &layout).map_err(|_| mismatch)?;
         let (index, _) = delta.commit(self.case.plan.epoch, self.case.log.stage, &residual);
         let work = &self.case.work;
         let equal = index.root() == work.delta_root

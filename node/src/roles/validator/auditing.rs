@@ -51,9 +51,9 @@ impl Validator {
             let count = self.run.manifest.audit.windows as usize;
             let windows = log.windows().len();
             // The residual carries over only within a stage, from the epoch just before.
-            let carried = before.as_ref().filter(|(before, _)| {
-                self.membership.stage_in(*before, &miner) == Some(log.stage)
-            });
+            let carried = before
+                .as_ref()
+                .filter(|(before, _)| self.membership.stage_in(*before, &miner) == Some(log.stage));
             let residual = carried.and_then(|(_, work)| work.get(&miner)).map(|w| w.residual_hash);
             cases.push(Case {
                 plan: Arc::clone(&epoch.plan),

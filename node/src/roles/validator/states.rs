@@ -73,7 +73,9 @@ impl Validator {
         let stages: Vec<u16> = self.held.keys().copied().collect();
         for stage in stages {
             let component = self.component();
-            let (Some(epoch), Some(held)) = (&mut self.epoch, self.held.get(&stage)) else { return };
+            let (Some(epoch), Some(held)) = (&mut self.epoch, self.held.get(&stage)) else {
+                return;
+            };
             let Some(logs) = &epoch.logs else { return };
             let elements = held.state.theta.len();
             let Ok(terms) = self.run.merge_terms(&epoch.plan, stage, elements) else { continue };
@@ -90,7 +92,11 @@ impl Validator {
     }
 
     /// Applies the merges together, once all are complete or their phase ends.
-    pub(super) fn finish_merges(&mut self, is_last: bool, out: &mut Vec<Effect>) -> Result<(), Error> {
+    pub(super) fn finish_merges(
+        &mut self,
+        is_last: bool,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Error> {
         let Some(Epoch { plan, merges, merged: merged @ false, .. }) = &mut self.epoch else {
             return Ok(());
         };
