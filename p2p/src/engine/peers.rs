@@ -129,11 +129,12 @@ impl Engine {
             Exchange::Message {
                 peer, message: Message::Request { request, channel, .. }, ..
             } => {
-                if self.bind(peer, &request) {
-                    let own = self.statement.bytes();
-                    // Fails when the peer is gone already.
-                    let _ = self.swarm.behaviour_mut().bind.send_response(channel, own);
+                if !self.bind(peer, &request) {
+                    return;
                 }
+                let own = self.statement.bytes();
+                // Fails when the peer is gone already.
+                let _ = self.swarm.behaviour_mut().bind.send_response(channel, own);
             }
             Exchange::Message { peer, message: Message::Response { response, .. }, .. } => {
                 self.bind(peer, &response);
