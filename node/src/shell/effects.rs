@@ -112,13 +112,13 @@ impl Effects {
     pub(super) async fn run(self, mut batches: mpsc::Receiver<Vec<Effect>>) -> Result<()> {
         while let Some(batch) = batches.recv().await {
             for effect in batch {
-                self.carry_out(effect).await?;
+                self.carry_out(effect)?;
             }
         }
         Ok(())
     }
 
-    async fn carry_out(&self, effect: Effect) -> Result<()> {
+    fn carry_out(&self, effect: Effect) -> Result<()> {
         match effect {
             Effect::Request { to, ticket, body } => {
                 let (peers, events, timeout) =
