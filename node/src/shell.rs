@@ -55,12 +55,12 @@ const AXON_VERSION: u32 = 1;
 /// What the user gave is unusable (exit code 2), or the world refuses (1).
 pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -> Result<()> {
     let printer = Printer::new(settings.json);
-    let manifest = read_manifest(settings)?;
     let wallet = iota_chain::wallet::Wallet::new(&settings.wallet.path, &settings.wallet.name);
     let hotkey =
         wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
             |error| error.hint("check `--wallet.path`, `--wallet.name` and `--wallet.hotkey`"),
         )?;
+    let manifest = read_manifest(settings)?;
     let dataset = Arc::new(read_text(settings, &manifest)?);
     let client = connect(&settings.chain).await?;
     check_run(&client, settings, &manifest, &hotkey).await?;

@@ -1,3 +1,5 @@
+//! What the pool takes, orders and drops.
+
 use super::*;
 
 /// A valid extrinsic of `who` with this nonce, while `who` has sent `sent`.
