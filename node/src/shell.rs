@@ -58,7 +58,12 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     let wallet = iota_chain::wallet::Wallet::new(&settings.wallet.path, &settings.wallet.name);
     let hotkey =
         wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
-            |error| error.hint("check `--wallet.path`, `--wallet.name` and `--wallet.hotkey`"),
+            |error| {
+                error.hint(format!(
+                    "make one with `iota wallet new --wallet.name {} --wallet.hotkey {}`, or check `--wallet.path`",
+                    settings.wallet.name, settings.wallet.hotkey
+                ))
+            },
         )?;
     let manifest = read_manifest(settings)?;
     let dataset = Arc::new(read_text(settings, &manifest)?);
