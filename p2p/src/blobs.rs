@@ -21,7 +21,7 @@ impl Blobs {
     }
 
     /// Serves a blob under a tag. A known one moves to the newer tag. When there is no room, the
-    /// oldest tags go first.
+    /// oldest tags go first; a blob that is older than what is held is not taken then.
     pub(crate) fn provide(&mut self, hash: Hash, bytes: Arc<[u8]>, tag: u64) {
         if let Some((known, _)) = self.by_hash.get_mut(&hash) {
             if *known < tag {
@@ -34,8 +34,10 @@ impl Blobs {
             return;
         }
         while self.bytes + bytes.len() > self.limit {
-            let Some((tag, _)) = self.by_tag.first_key_value() else { break };
-            self.forget_before(tag + 1);
+            if self.by_tag.first_key_value().is_none_or(|(oldest, _)| *oldest > tag) {
+                return;
+            }
+            self.forget_oldest();
         }
         self.bytes += bytes.len();
         self.by_hash.insert(hash, (tag, bytes));
@@ -50,14 +52,18 @@ impl Blobs {
     /// Stops serving blobs whose tag is below this one.
     pub(crate) fn forget_before(&mut self, tag: u64) {
         while self.by_tag.first_key_value().is_some_and(|(old, _)| *old < tag) {
-            let Some((old, hashes)) = self.by_tag.pop_first() else { return };
-            for hash in hashes {
-                // A blob that moved to a newer tag stays.
-                if self.by_hash.get(&hash).is_some_and(|(tag, _)| *tag == old)
-                    && let Some((_, bytes)) = self.by_hash.remove(&hash)
-                {
-                    self.bytes -= bytes.len();
-                }
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((old, hashes)) = self.by_tag.pop_first() else { return };
+        for hash in hashes {
+            // A blob that moved to a newer tag stays.
+            if self.by_hash.get(&hash).is_some_and(|(tag, _)| *tag == old)
+                && let Some((_, bytes)) = self.by_hash.remove(&hash)
+            {
+                self.bytes -= bytes.len();
             }
         }
     }
@@ -66,6 +72,7 @@ impl Blobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn blob(len: usize) -> Arc<[u8]> {
         vec![0; len].into()
@@ -92,5 +99,34 @@ mod tests {
         assert!(blobs.get(&[19; 32]).is_some() && blobs.get(&[0; 32]).is_none());
         blobs.provide([99; 32], blob(101), 99);
         assert!(blobs.get(&[99; 32]).is_none(), "larger than the store");
+        blobs.provide([98; 32], blob(90), 1);
+        assert!(blobs.get(&[98; 32]).is_none(), "older than what would have to go");
+        blobs.provide([97; 32], blob(90), u64::MAX);
+        blobs.provide([96; 32], blob(90), u64::MAX);
+        assert!(blobs.get(&[96; 32]).is_some(), "the newest of the newest tag");
+    }
+
+    proptest! {
+        #[test]
+        fn the_books_agree_with_what_is_held(
+            steps in prop::collection::vec((0u8..12, 0usize..60, 0u64..6, any::<bool>()), 0..80)
+        ) {
+            let mut blobs = Blobs::new(100);
+            for (name, len, tag, forgets) in steps {
+                if forgets {
+                    blobs.forget_before(tag);
+                    prop_assert!(blobs.by_hash.values().all(|(held, _)| *held >= tag));
+                } else {
+                    // One name has one content, as with real hashes.
+                    blobs.provide([name; 32], blob(len.min(usize::from(name) * 5)), tag);
+                }
+                let held: usize = blobs.by_hash.values().map(|(_, bytes)| bytes.len()).sum();
+                prop_assert_eq!(held, blobs.bytes);
+                prop_assert!(blobs.bytes <= 100);
+                for (hash, (tag, _)) in &blobs.by_hash {
+                    prop_assert!(blobs.by_tag[tag].contains(hash), "else it is never forgotten");
+                }
+            }
+        }
     }
 }

@@ -34,6 +34,29 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_window_passes_more_than_burst_and_rate(
+            steps in prop::collection::vec((0u64..400, 1u32..30), 1..60),
+            per_second in 1u32..40,
+            burst in 1u32..40,
+        ) {
+            let (mut bucket, start) = (Bucket::new(per_second, burst), Instant::now());
+            let mut now = start;
+            let mut passed = 0u32;
+            for (pause, asks) in steps {
+                now += Duration::from_millis(pause);
+                passed += (0..asks).filter(|_| bucket.take(now)).count() as u32;
+                let most = f64::from(burst) + (now - start).as_secs_f64() * f64::from(per_second);
+                prop_assert!(f64::from(passed) <= most + 1e-6, "{} of {}", passed, most);
+            }
+            // Time that seems to go back gives nothing.
+            while bucket.take(now) {}
+            prop_assert!(!bucket.take(start));
+        }
+    }
 
     #[test]
     fn a_burst_passes_then_the_rate() {

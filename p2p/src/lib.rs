@@ -9,19 +9,25 @@
 //! # Identity
 //!
 //! Peers are addressed by hotkey. A node knows another's address from the chain, without its
-//! PeerId; it dials, the noise handshake proves the PeerId, and then both sides prove with a
-//! [`binding`] statement, signed by the hotkey, that this PeerId acts for it on this network until
-//! an expiry. Nothing but that exchange is served to a peer before it is bound, or once its hotkey
-//! is no longer registered. When a hotkey binds a second PeerId (a restart), the newest stands.
+//! PeerId; it dials, the handshake proves the PeerId, and then both sides prove with a [`binding`]
+//! statement, signed by the hotkey, that this PeerId acts for it on this network until an expiry.
+//! Before that, and once its hotkey is no longer registered, a peer gets identify, ping and the
+//! binding itself: streams of everything else wait unread. When a hotkey binds a second PeerId (a
+//! restart), the newest statement stands and the older connection is closed.
 //!
 //! # Attacks considered
 //!
 //! - a statement signed for another PeerId, network or time: refused, the connection is closed;
-//! - forged, foreign, oversized or too frequent gossip: not forwarded, and the sender loses score;
+//! - a peer that connects and proves nothing: closed after [`limits::BIND_GRACE`];
+//! - forged, foreign or oversized gossip: not forwarded, and who sent it loses score until it is
+//!   not heard any more; repeated, stale or too frequent gossip: not forwarded;
 //! - oversized requests, replies and blobs: cut off by their length prefix before they are read;
-//! - floods: every queue is bounded ([`limits`]), every peer has a rate.
+//! - blobs of other content, or in crumbs: refused, so that a fetch ends in bounded time;
+//! - floods: every queue is bounded ([`limits`]), every hotkey has a rate and a number of requests
+//!   in flight, which it keeps over reconnections.
 //!
-//! Not provided: anonymity, NAT traversal, discovery beyond the addresses that the caller dials.
+//! Not provided: anonymity, secrecy of gossip, NAT traversal, discovery beyond the addresses that
+//! the caller dials, delivery of gossip to who is away.
 
 pub mod binding;
 pub mod limits;

@@ -55,7 +55,7 @@ pub struct RoleArgs {
     /// Port to listen on for peers, on all addresses
     #[arg(long, value_name = "PORT", env = env::AXON_PORT)]
     pub port: Option<u16>,
-    /// Folder for what must survive a restart [default: ~/.iota/<netuid>/<wallet>/<hotkey>]
+    /// Folder for what must survive a restart [default: ~/.iota/NETUID/WALLET/HOTKEY]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub state: Option<PathBuf>,
     /// Write one JSON object per event

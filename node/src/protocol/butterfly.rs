@@ -3,7 +3,7 @@
 //! With n contributors a stage's chunks are dealt in n(n-1)/2 *shards*, runs of chunks as equal as
 //! whole chunks allow. Each unordered pair of contributors reduces exactly one shard, both members
 //! from the same committed inputs, so every result exists twice and a liar is named by comparison
-//! (see [`agreement`]). n = 1 merges with itself.
+//! (see [`fn@agreement`]). n = 1 merges with itself.
 //!
 //! Pairs come from a round-robin tournament over a seeded order of the contributors: any run of
 //! consecutive shards touches everybody about equally often, so nobody collects the shards that are

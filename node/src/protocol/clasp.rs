@@ -8,7 +8,7 @@
 //! miners, both with a standard error:
 //! - [`pathway_means`]: its mean loss against the mean of its siblings. Simple, as in the paper,
 //!   and misled when routing is uneven or the loss falls while routing changes.
-//! - [`fit`]: robust least squares of `loss = level + trend of time + slope * surprisal + effect of
+//! - [`fn@fit`]: robust least squares of `loss = level + trend of time + slope * surprisal + effect of
 //!   the miner at each stage + noise`, effects summing to zero within a stage. Untangles the above.
 //!
 //! [`credits`] turns a history of fits into multipliers. A flag needs a minimum effect *and*

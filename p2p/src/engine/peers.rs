@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use libp2p::PeerId;
 use libp2p::request_response::{Event as Exchange, Message, OutboundFailure};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{DialError, SwarmEvent};
+use libp2p::{PeerId, ping};
 
 use super::Engine;
 use crate::registry::Bound;
@@ -115,7 +115,9 @@ impl Engine {
             SwarmEvent::Behaviour(BehaviourEvent::Bind(event)) => self.bind_event(event),
             SwarmEvent::Behaviour(BehaviourEvent::Services(event)) => self.service_event(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => {
-                if let Err(error) = event.result {
+                // A peer that does not speak ping may be alive all the same.
+                let failure = event.result.err();
+                if let Some(error) = failure.filter(|e| !matches!(e, ping::Failure::Unsupported)) {
                     tracing::debug!(peer = %event.peer, %error, "connection is dead");
                     self.swarm.close_connection(event.connection);
                 }

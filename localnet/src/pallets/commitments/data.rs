@@ -165,6 +165,84 @@ pub struct CommitmentInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use scale_info::TypeDef;
+
+    fn data() -> impl Strategy<Value = Data> {
+        let bytes = |most| prop::collection::vec(any::<u8>(), 0..=most);
+        prop_oneof![
+            Just(Data::None),
+            Just(Data::ResetBondsFlag),
+            bytes(128).prop_map(|b| Data::Raw(BoundedVec::truncate_from(b))),
+            bytes(512).prop_map(|b| Data::BigRaw(BoundedVec::truncate_from(b))),
+            any::<[u8; 32]>().prop_map(Data::BlakeTwo256),
+            any::<[u8; 32]>().prop_map(Data::Sha256),
+            any::<[u8; 32]>().prop_map(Data::Keccak256),
+            any::<[u8; 32]>().prop_map(Data::ShaThree256),
+            (bytes(1024), any::<u64>()).prop_map(|(b, reveal_round)| Data::TimelockEncrypted {
+                encrypted: BoundedVec::truncate_from(b),
+                reveal_round,
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_it_wrote(fields in prop::collection::vec(data(), 0..=3)) {
+            let info = CommitmentInfo { fields: BoundedVec::truncate_from(fields) };
+            let bytes = info.encode();
+            let mut rest = &bytes[..];
+            prop_assert_eq!(CommitmentInfo::decode(&mut rest), Ok(info));
+            prop_assert!(rest.is_empty());
+            // Cut short anywhere, it is no commitment.
+            for end in 0..bytes.len() {
+                prop_assert!(CommitmentInfo::decode(&mut &bytes[..end]).is_err());
+            }
+        }
+
+        #[test]
+        fn garbage_is_an_error_or_a_field_of_those_bytes(
+            kind in any::<u8>(),
+            tail in prop::collection::vec(any::<u8>(), 0..700),
+        ) {
+            let bytes = [&[kind], &tail[..]].concat();
+            let mut rest = &bytes[..];
+            if let Ok(data) = Data::decode(&mut rest) {
+                prop_assert_eq!(data.encode(), &bytes[..bytes.len() - rest.len()]);
+            }
+        }
+    }
+
+    /// Clients know the bytes from the metadata alone.
+    #[test]
+    fn metadata_tells_the_bytes() {
+        let TypeDef::Variant(variants) = Data::type_info().type_def else { panic!("no variants") };
+        let named = |index: u8| {
+            let found: Vec<_> = variants.variants.iter().filter(|v| v.index == index).collect();
+            assert_eq!(found.len(), 1, "{index}");
+            found[0].clone()
+        };
+        for size in 0..=128_u8 {
+            let data = Data::Raw(BoundedVec::truncate_from(vec![0; size.into()]));
+            let variant = named(data.encode()[0]);
+            assert_eq!(variant.name, format!("Raw{size}"));
+            let TypeDef::Array(array) = variant.fields[0].ty.type_info().type_def else {
+                panic!("raw bytes are no array")
+            };
+            assert_eq!(array.len, u32::from(size));
+        }
+        for (data, name) in [
+            (Data::None, "None"),
+            (Data::BlakeTwo256([0; 32]), "BlakeTwo256"),
+            (Data::Sha256([0; 32]), "Sha256"),
+            (Data::Keccak256([0; 32]), "Keccak256"),
+            (Data::ShaThree256([0; 32]), "ShaThree256"),
+            (Data::ResetBondsFlag, "ResetBondsFlag"),
+            (Data::BigRaw(BoundedVec::default()), "BigRaw"),
+        ] {
+            assert_eq!(named(data.encode()[0]).name, name);
+        }
+    }
 
     #[test]
     fn encodes_as_the_real_chain_does() {
