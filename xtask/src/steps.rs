@@ -195,7 +195,7 @@ fn counted(mut command: Command) -> Result<Tally> {
 fn deny() -> Result<Outcome> {
     if !is_installed("deny") {
         return Ok(Outcome::Skipped(
-            "`cargo-deny` is not installed (`cargo install --locked cargo-deny`, some ten minutes \
+            "`cargo-deny` is not installed (`cargo install --locked cargo-deny`, some five minutes \
              on two cores)"
                 .into(),
         ));

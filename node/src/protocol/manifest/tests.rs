@@ -1,3 +1,5 @@
+//! Manifests survive TOML, hash alike everywhere, and name the rule that they break.
+
 use super::*;
 
 /// A small valid manifest.

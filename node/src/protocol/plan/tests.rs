@@ -1,3 +1,5 @@
+//! Plans are equal on all nodes, move few miners and keep every stage served.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
