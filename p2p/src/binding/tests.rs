@@ -1,5 +1,3 @@
-//! Bindings hold for one PeerId, network and time, and for nothing else.
-
 use super::*;
 use crate::fake::Fake;
 use proptest::prelude::*;
