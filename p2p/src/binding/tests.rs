@@ -1,3 +1,5 @@
+//! Bindings hold for one PeerId, network and time, and for nothing else.
+
 use super::*;
 use crate::fake::Fake;
 use proptest::prelude::*;

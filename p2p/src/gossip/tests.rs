@@ -1,3 +1,5 @@
+//! Gossip is taken from registered authors alone, in bounds, and once.
+
 use super::*;
 use crate::fake::Fake;
 use proptest::prelude::*;
