@@ -42,7 +42,7 @@ impl Demo {
 
     /// Reads on until an event holds, and returns it.
     fn until(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
             self.events.push(event.clone());
             if holds(&event) {
