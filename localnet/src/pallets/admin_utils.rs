@@ -6,9 +6,6 @@
 
 pub use pallet::*;
 
-#[cfg(test)]
-mod tests;
-
 #[frame_support::pallet]
 pub mod pallet {
     use crate::pallets::subtensor::{
