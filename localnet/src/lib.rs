@@ -31,7 +31,7 @@ pub use error::Error;
 pub use producer::Sealing;
 pub use runtime::{Runtime, RuntimeCall};
 pub use service::{Head, Status, Stopped};
-pub use signing::{signed, signed_for};
+pub use signing::{sign, signed, signed_for};
 
 /// Starts a chain and serves it until the handle is stopped or dropped.
 ///

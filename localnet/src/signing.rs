@@ -63,7 +63,10 @@ fn extension(nonce: Nonce) -> TxExtension {
 }
 
 /// Signs as substrate does, with a witness drawn from key and message alone.
-fn sign(pair: &sr25519::Pair, message: &[u8]) -> sr25519::Signature {
+///
+/// # Panics
+/// Never: a pair's bytes are a secret key.
+pub fn sign(pair: &sr25519::Pair, message: &[u8]) -> sr25519::Signature {
     let secret = schnorrkel::SecretKey::from_bytes(&pair.to_raw_vec())
         .expect("a key pair's bytes are a secret key");
     let transcript = attach_rng(signing_context(SIGNING_CONTEXT).bytes(message), NoEntropy);

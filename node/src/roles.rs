@@ -1,7 +1,7 @@
 //! The roles as sans-IO state machines: events and time in, effects out.
 //!
 //! A role never touches a socket, a disk, a clock or a chain. Whoever drives it (the process shell
-//! in `shell`, the in-process world in `sim`) feeds [`Event`]s, calls `work` while there is nothing
+//! in `shell`, the simulated world of the tests) feeds [`Event`]s, calls `work` while there is nothing
 //! else to do, and carries out the [`Effect`]s. Training itself is called directly: it is
 //! deterministic and needs no IO.
 
@@ -15,6 +15,7 @@ use crate::wire::{Gossip, Reduced, Reply, Request};
 pub mod fetches;
 pub mod ledger;
 pub mod logs;
+pub mod machine;
 pub mod membership;
 pub mod merge;
 pub mod miner;

@@ -25,6 +25,7 @@ use crate::protocol::manifest::Manifest;
 use crate::protocol::members::Role;
 use crate::protocol::scores::Scores;
 use crate::report::Report;
+use crate::roles::machine::Machine;
 use crate::roles::miner::{Kind, Miner};
 use crate::roles::run::Run;
 use crate::roles::validator::Validator;
@@ -37,7 +38,6 @@ mod effects;
 mod feed;
 
 use authority::Keys;
-use drive::Machine;
 use effects::{Effects, State};
 
 /// How long an endpoint may take to answer at first.

@@ -7,33 +7,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::error::{Context, Result};
-use crate::roles::miner::{Error, Miner};
-use crate::roles::validator::Validator;
+use crate::roles::machine::Machine;
 use crate::roles::{Effect, Event, Millis, TICK_MS};
-
-/// A role.
-pub(super) enum Machine {
-    /// A miner.
-    Miner(Box<Miner>),
-    /// A validator.
-    Validator(Box<Validator>),
-}
-
-impl Machine {
-    fn handle(&mut self, now: Millis, event: Event) -> std::result::Result<Vec<Effect>, Error> {
-        match self {
-            Self::Miner(miner) => miner.handle(now, event),
-            Self::Validator(validator) => validator.handle(now, event),
-        }
-    }
-
-    fn work(&mut self, now: Millis) -> std::result::Result<Option<Vec<Effect>>, Error> {
-        match self {
-            Self::Miner(miner) => miner.work(now),
-            Self::Validator(validator) => validator.work(now),
-        }
-    }
-}
 
 /// Feeds the machine until its events end: first every event that waits, then one piece of work.
 pub(super) fn run(

@@ -1,0 +1,59 @@
+//! Lost messages, dead and restarted processes: the run goes on, and no honest miner is accused.
+
+use crate::network::Faults;
+use crate::scene::Scene;
+
+#[test]
+fn a_bad_network_costs_speed_but_accuses_nobody() {
+    for seed in 21..24 {
+        let play = Scene { faults: Faults::MANY, ..Scene::new(seed, 3) }.play();
+        assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
+        for (what, found) in play.merges() {
+            assert_eq!(found.len(), 1, "seed {seed}: all nodes merge {what:?} alike: {found:?}");
+        }
+        let losses = play.losses();
+        assert!(losses[&3] < 0.85 * losses[&0], "seed {seed}: {losses:?}");
+    }
+}
+
+#[test]
+fn a_miner_that_dies_while_it_trains_stops_nobody() {
+    let mut play = Scene::new(31, 3).open();
+    play.to_block(0, 6);
+    play.world.kill(1);
+    play.to_epoch(3);
+    assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
+    let incentives = play.incentives(2);
+    assert_eq!(incentives[1], 0, "{incentives:?}");
+    assert!(incentives.iter().filter(|incentive| **incentive > 0).count() == 5, "{incentives:?}");
+    let losses = play.losses();
+    assert!(losses[&3] < losses[&1] && losses[&1] < losses[&0], "{losses:?}");
+}
+
+#[test]
+fn a_miner_that_comes_back_fetches_its_stage_and_earns_again() {
+    let mut play = Scene::new(32, 4).open();
+    play.to_block(0, 6);
+    play.world.kill(3);
+    play.to_block(1, 10);
+    play.restart(3);
+    play.to_epoch(4);
+    assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
+    assert!(play.incentives(3)[3] > 0, "{:?}", play.incentives(3));
+    for ((epoch, stage), found) in play.merges() {
+        assert_eq!(found.len(), 1, "all nodes merge ({epoch}, {stage}) alike: {found:?}");
+    }
+}
+
+#[test]
+fn a_validator_that_restarts_sets_weights_again() {
+    let mut play = Scene::new(33, 4).open();
+    play.to_block(1, 10);
+    play.world.kill(7);
+    play.to_block(1, 12);
+    play.restart(7);
+    play.to_epoch(4);
+    assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
+    assert_eq!(play.audits()[&3], 12);
+    assert!(play.incentives(3).iter().all(|incentive| *incentive > 0));
+}
