@@ -19,6 +19,8 @@ pub use similarity::{PPM, Similarity, Tolerance, compare};
 
 /// Domain of the choice of windows.
 const DOMAIN: &str = "iota 2025 audit windows";
+/// Domain of the choice of miners.
+const MINERS: &str = "iota 2025 audit miners";
 /// Most bytes of an encoded [`Evidence`].
 const MAX_EVIDENCE_BYTES: usize = 1024;
 
@@ -173,6 +175,21 @@ impl Evidence {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, bounded::DecodeError> {
         bounded::decode(bytes, MAX_EVIDENCE_BYTES)
     }
+}
+
+/// The miners of a plan that a validator audits, ascending: everybody up to `count`, else a sample
+/// of that size, drawn as [`choose_windows`] draws.
+#[must_use]
+pub fn choose_miners(
+    audit_seed: &[u8; 32],
+    validator: &Hotkey,
+    stages: &[Vec<Hotkey>],
+    count: usize,
+) -> Vec<Hotkey> {
+    let mut miners: Vec<Hotkey> = stages.iter().flatten().copied().collect();
+    miners.sort_unstable();
+    let sample = Stream::new(MINERS, &[audit_seed, validator]).sample(miners.len(), count);
+    sample.into_iter().map(|index| miners[index]).collect()
 }
 
 /// The windows of a miner that a validator audits: `count` distinct ones of `windows`, ascending.

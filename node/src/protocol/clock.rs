@@ -49,6 +49,14 @@ pub struct Position {
     pub last: u32,
 }
 
+impl Position {
+    /// The block in the middle of the phase.
+    #[must_use]
+    pub fn half(&self) -> u32 {
+        self.first + (self.last - self.first) / 2
+    }
+}
+
 /// The run's calendar.
 #[derive(Clone, Debug)]
 pub struct Clock {

@@ -20,7 +20,9 @@ const MAX_PEER_ID_BYTES: usize = 64;
 const MAX_ADDRESSES: usize = 4;
 const MAX_ADDRESS_BYTES: usize = 128;
 /// Most bytes of one encoded heartbeat.
-const MAX_HEARTBEAT_BYTES: usize = 1024;
+const MAX_HEARTBEAT_BYTES: usize = 4096;
+/// Most states of a heartbeat: the most stages that a manifest may have.
+const MAX_STATES: usize = 64;
 /// Most bytes of an encoded member set.
 pub const MAX_MEMBER_SET_BYTES: usize = 8 + MAX_MEMBERS * MAX_HEARTBEAT_BYTES;
 
@@ -46,10 +48,11 @@ pub struct Heartbeat {
     pub role: Role,
     /// Claimed capacity class: each step doubles the throughput.
     pub capacity: u8,
-    /// The stage whose state it holds.
+    /// The stage it served last.
     pub stage: Option<u16>,
-    /// Root of that state.
-    pub state_root: Option<Hash>,
+    /// Stages whose agreed state it holds and serves, with the state's root: a miner's own stage,
+    /// and all that a validator computed.
+    pub states: Vec<(u16, Hash)>,
     /// The epoch it is for.
     pub epoch: u32,
     /// Protocol version spoken.
@@ -79,6 +82,7 @@ impl SignedHeartbeat {
     pub fn verify(&self, manifest_hash: &Hash) -> bool {
         let body = &self.body;
         let bounded = body.peer_id.len() <= MAX_PEER_ID_BYTES
+            && body.states.len() <= MAX_STATES
             && body.addresses.len() <= MAX_ADDRESSES
             && body.addresses.iter().all(|address| address.len() <= MAX_ADDRESS_BYTES);
         let signature = sr25519::Signature::from_raw(self.signature);
@@ -211,7 +215,7 @@ pub(super) mod tests {
             role: Role::Miner,
             capacity: 0,
             stage: None,
-            state_root: None,
+            states: Vec::new(),
             epoch: 1,
             version: 1,
         };

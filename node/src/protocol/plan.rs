@@ -1,13 +1,13 @@
 //! The plan of an epoch: a pure function of manifest, members and seed that every node evaluates.
 //!
-//! It puts each miner on a stage, orders the replicas, and gives every eligible validator the
-//! miners it audits. Stages are filled so that the slowest one is as fast as possible and none has
+//! It puts each miner on a stage, orders the replicas, and says which state each stage starts from.
+//! Stages are filled so that the slowest one is as fast as possible and none has
 //! fewer than two replicas where members allow; a miner stays where it holds the state unless its
 //! move helps, since a move costs a download. Ties are broken by the seed. The plan before is no
 //! input: who joins late computes the same plan as who was there all along.
 //!
-//! [`Plan::hash`] covers what work depends on: seed, stages, audits. Roots, peer ids and signatures
-//! are left out: they say where to fetch a state, not what to do.
+//! [`Plan::hash`] covers what work depends on: seed and stages. Roots, peer ids and signatures are
+//! left out: they say where to fetch a state, not what to do.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,6 @@ use assign::assign;
 
 /// Domain of the replicas' order.
 const REPLICAS: &str = "iota 2025 plan replicas";
-/// Domain of audit samples.
-const AUDITS: &str = "iota 2025 plan audits";
 
 /// Who does what in an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +37,7 @@ pub struct Plan {
     /// Miners per stage, head first, in seeded order. The position of a head is its number in
     /// microbatch ids and its share of the text.
     pub stages: Vec<Vec<Hotkey>>,
-    /// Miners that each validator audits, ascending.
-    pub audits: BTreeMap<Hotkey, Vec<Hotkey>>,
-    /// Agreed state per stage: the root that most of its holders announced; none = initial.
+    /// Agreed state per stage; none = initial.
     pub roots: Vec<Option<Hash>>,
 }
 
@@ -60,46 +56,38 @@ pub fn plan(
     for (index, stage) in stages.iter_mut().enumerate() {
         Stream::new(REPLICAS, &[&seed, &(index as u32).to_le_bytes()]).shuffle(stage);
     }
-    let mut everybody: Vec<Hotkey> = stages.iter().flatten().copied().collect();
-    everybody.sort_unstable();
-    let audits = validators
-        .iter()
-        .map(|validator| {
-            (validator.hotkey, audited(manifest, &everybody, &validator.hotkey, &seed))
-        })
-        .collect();
-    let roots = (0..manifest.stages).map(|stage| agreed_root(&miners, stage)).collect();
-    Plan { epoch, seed, stages, audits, roots }
+    let roots = (0..manifest.stages).map(|stage| agreed_root(members, validators, stage)).collect();
+    Plan { epoch, seed, stages, roots }
 }
 
-/// Everybody while there are few, else a sample of that size.
-fn audited(manifest: &Manifest, miners: &[Hotkey], validator: &Hotkey, seed: &Hash) -> Vec<Hotkey> {
-    let count = manifest.audit.audit_all_up_to as usize;
-    let sample = Stream::new(AUDITS, &[seed, validator]).sample(miners.len(), count);
-    sample.into_iter().map(|index| miners[index]).collect()
-}
-
-/// The root that most holders of a stage announced; of equally many the smallest.
+/// The root that eligible validators with the most stake computed; where they say nothing, or are
+/// equally many, the one that most miners hold; then the smallest.
 ///
-/// Honest holders recompute the same root, so this chooses between an agreed state and those of
-/// nodes that missed something; a joiner checks every byte against the root it was given.
-fn agreed_root(miners: &[&Heartbeat], stage: u16) -> Option<Hash> {
-    let mut holders: BTreeMap<Hash, usize> = BTreeMap::new();
-    for miner in miners.iter().filter(|miner| miner.stage == Some(stage)) {
-        if let Some(root) = miner.state_root {
-            *holders.entry(root).or_default() += 1;
+/// Validators recompute each merge from committed bytes, so the honest majority of stake names the
+/// state that follows from the chain, whatever a stage's miners say. A joiner checks every byte
+/// against the root.
+fn agreed_root(members: &MemberSet, validators: &[EligibleValidator], stage: u16) -> Option<Hash> {
+    let mut support: BTreeMap<Hash, (u128, u32)> = BTreeMap::new();
+    for Heartbeat { hotkey, role, states, .. } in members.iter().map(|member| &member.body) {
+        let Some((_, root)) = states.iter().find(|(of, _)| *of == stage) else { continue };
+        let (stake, holders) = support.entry(*root).or_default();
+        match role {
+            Role::Miner => *holders += 1,
+            Role::Validator => {
+                let eligible = validators.iter().find(|validator| validator.hotkey == *hotkey);
+                *stake += eligible.map_or(0, |validator| u128::from(validator.stake));
+            }
         }
     }
-    let most = holders.values().max().copied()?;
-    holders.into_iter().find(|(_, count)| *count == most).map(|(root, _)| root)
+    let most = support.values().max().copied()?;
+    support.into_iter().find(|(_, found)| *found == most).map(|(root, _)| root)
 }
 
 impl Plan {
     /// What two nodes compare to know that they work by the same plan.
     #[must_use]
     pub fn hash(&self) -> Hash {
-        let audits: Vec<_> = self.audits.iter().collect();
-        content_hash(&(self.epoch, self.seed, &self.stages, audits).encode())
+        content_hash(&(self.epoch, self.seed, &self.stages).encode())
     }
 
     /// The stage of a miner.
@@ -119,11 +107,5 @@ impl Plan {
     #[must_use]
     pub fn heads(&self) -> u16 {
         self.stages.first().map_or(0, |heads| heads.len() as u16)
-    }
-
-    /// Miners that a validator audits.
-    #[must_use]
-    pub fn audits_of(&self, validator: &Hotkey) -> Vec<Hotkey> {
-        self.audits.get(validator).cloned().unwrap_or_default()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Effect;
-use super::fetches::Fetches;
+use super::fetches::{Arrival, Fetches};
 use crate::protocol::Hotkey;
 use crate::protocol::commitment::WorkCommitment;
 use crate::protocol::plan::Plan;
@@ -14,7 +14,6 @@ use crate::protocol::receipts::{CountRule, MAX_LOG_BYTES, WorkLog, verified_toke
 #[derive(Debug)]
 pub struct Logs {
     plan: Arc<Plan>,
-    awaited: usize,
     logs: BTreeMap<Hotkey, WorkLog>,
     withheld: Vec<Hotkey>,
     broken: Vec<Hotkey>,
@@ -30,26 +29,23 @@ impl Logs {
         out: &mut Vec<Effect>,
     ) -> Self {
         let mut fetches = Fetches::new(component);
-        let mut awaited = 0;
         for hotkey in plan.stages.iter().flatten() {
             let Some(work) = work.get(hotkey) else { continue };
             // Who has fetched a log can serve it, too: ask some others after its owner.
             let others = plan.stages.iter().flatten().filter(|other| *other != hotkey).take(4);
             let from = std::iter::once(hotkey).chain(others).copied().collect();
             fetches.start(*hotkey, work.log_root, from, MAX_LOG_BYTES, out);
-            awaited += 1;
         }
         let (logs, withheld, broken) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { plan, awaited, logs, withheld, broken, fetches }
+        Self { plan, logs, withheld, broken, fetches }
     }
 
     /// Takes a fetched log and serves it on; false if the fetch was not ours.
     pub fn fetched(&mut self, ticket: u64, bytes: Option<&Arc<[u8]>>) -> bool {
-        let Some(hotkey) = self.fetches.finish(ticket) else { return false };
-        self.awaited -= 1;
-        let Some(bytes) = bytes else {
-            self.withheld.push(hotkey);
-            return true;
+        let (hotkey, bytes) = match self.fetches.arrived(ticket, bytes) {
+            Arrival::Blob(hotkey, bytes) => (hotkey, bytes),
+            Arrival::Failed => return true,
+            Arrival::Foreign => return false,
         };
         match WorkLog::from_bytes(bytes) {
             Ok(log) if self.fits(&log, &hotkey) => {
@@ -67,10 +63,20 @@ impl Logs {
             && log.check(self.plan.stages.len() as u16).is_ok()
     }
 
-    /// Whether every fetch has ended, one way or the other.
+    /// Asks again for logs that nobody served; call once per block.
+    pub fn retry(&mut self, out: &mut Vec<Effect>) {
+        self.fetches.retry(out);
+    }
+
+    /// Goes on without the logs that are not there.
+    pub fn give_up(&mut self) {
+        self.withheld.extend(self.fetches.give_up());
+    }
+
+    /// Whether nothing is awaited any more.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.awaited == 0
+        self.fetches.is_empty()
     }
 
     /// The logs that are there and keep the rules.
@@ -79,7 +85,7 @@ impl Logs {
         &self.logs
     }
 
-    /// Miners whose committed log nobody served.
+    /// Miners whose committed log nobody served until it was given up.
     #[must_use]
     pub fn withheld(&self) -> &[Hotkey] {
         &self.withheld

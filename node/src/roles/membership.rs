@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fetches::Fetches;
+use super::fetches::{Arrival, Fetches};
 use super::ledger::Ledger;
 use super::run::Run;
 use super::{Effect, Ticket};
@@ -24,14 +24,14 @@ const MAX_PER_NODE: usize = 2;
 const KEPT: usize = 8;
 
 /// What a node says of itself besides who it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Announcement {
     /// The epoch it wants to take part in.
     pub epoch: u32,
-    /// The stage whose state it holds.
+    /// The stage it served last.
     pub stage: Option<u16>,
-    /// Root of that state.
-    pub state_root: Option<Hash>,
+    /// Stages whose agreed state it holds and serves, with the state's root.
+    pub states: Vec<(u16, Hash)>,
 }
 
 /// Membership as one node knows it.
@@ -75,7 +75,7 @@ impl Membership {
                 role: self.role,
                 capacity: 0,
                 stage: about.stage,
-                state_root: about.state_root,
+                states: about.states,
                 epoch: about.epoch,
                 version: self.run.manifest.version,
             };
@@ -180,8 +180,8 @@ impl Membership {
     }
 
     fn fetch(&mut self, hash: Hash, ledger: &Ledger, out: &mut Vec<Effect>) {
-        if self.fetching == Some(hash) && !self.fetches.is_empty() {
-            return;
+        if self.fetching == Some(hash) {
+            return self.fetches.retry(out);
         }
         self.fetching = Some(hash);
         let from = ledger.committers(&hash);
@@ -190,13 +190,18 @@ impl Membership {
 
     /// Takes a fetched set; false if the fetch was not ours.
     pub fn fetched(&mut self, ticket: Ticket, bytes: Option<&Arc<[u8]>>) -> bool {
-        let Some(hash) = self.fetches.finish(ticket) else { return false };
-        // The set stands whoever committed it; only what it says must be signed.
-        let set = bytes.and_then(|bytes| MemberSet::decode(bytes, &self.run.manifest_hash).ok());
-        if let Some(set) = set.filter(|set| set.hash() == hash) {
-            self.keep(hash, set);
+        match self.fetches.arrived(ticket, bytes) {
+            Arrival::Blob(hash, bytes) => {
+                // The set stands whoever committed it; only what it says must be signed.
+                let set = MemberSet::decode(bytes, &self.run.manifest_hash);
+                if let Some(set) = set.ok().filter(|set| set.hash() == hash) {
+                    self.keep(hash, set);
+                }
+                true
+            }
+            Arrival::Failed => true,
+            Arrival::Foreign => false,
         }
-        true
     }
 
     /// The stage a miner had in an epoch's plan.
@@ -212,9 +217,7 @@ impl Membership {
         let set = self.sets.iter().find(|(known, _)| known == hash);
         set.into_iter()
             .flat_map(|(_, set)| set.iter())
-            .filter(|heartbeat| {
-                heartbeat.body.stage == Some(stage) && heartbeat.body.state_root == Some(*root)
-            })
+            .filter(|heartbeat| heartbeat.body.states.contains(&(stage, *root)))
             .map(|heartbeat| heartbeat.body.hotkey)
             .collect()
     }

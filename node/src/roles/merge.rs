@@ -16,7 +16,7 @@ use std::sync::Arc;
 use codec::{Decode, Encode};
 
 use super::Effect;
-use super::fetches::Fetches;
+use super::fetches::{Arrival, Fetches};
 use crate::protocol::butterfly::{
     self, Agreement, Claim, ClipRule, Input, Schedule, ScheduleError, clip_factors,
 };
@@ -110,6 +110,9 @@ pub struct Merge {
     fetches: Fetches<Purpose>,
 }
 
+/// Attempts at a contribution before the merge goes on without it: one node that gives up what the
+/// others get has another result than they.
+const ATTEMPTS: u32 = 4;
 /// Claims kept per shard: two reducers, each of which may contradict itself once.
 const CLAIMS_PER_SHARD: usize = 4;
 
@@ -163,7 +166,20 @@ impl Merge {
         bytes: Option<&Arc<[u8]>>,
         out: &mut Vec<Effect>,
     ) -> bool {
-        let Some(purpose) = self.fetches.finish(ticket) else { return false };
+        match self.fetches.arrived(ticket, bytes) {
+            Arrival::Blob(purpose, bytes) => {
+                // Who has committed bytes can serve them, should their owner be gone.
+                let (hash, epoch) = (content_hash(bytes), self.terms.epoch);
+                out.push(Effect::Provide { hash, bytes: Arc::clone(bytes), epoch });
+                self.take(purpose, Some(bytes), out);
+            }
+            Arrival::Failed => {}
+            Arrival::Foreign => return false,
+        }
+        true
+    }
+
+    fn take(&mut self, purpose: Purpose, bytes: Option<&Arc<[u8]>>, out: &mut Vec<Effect>) {
         match purpose {
             Purpose::Index(hotkey) => self.take_index(hotkey, bytes, out),
             Purpose::Chunk { shard, chunk, hotkey } => {
@@ -171,7 +187,11 @@ impl Merge {
             }
             Purpose::Result { shard } => self.take_result(shard, bytes, out),
         }
-        true
+    }
+
+    /// Asks again for what nobody served; call once per block.
+    pub fn retry(&mut self, out: &mut Vec<Effect>) {
+        self.fetches.retry(out);
     }
 
     /// Takes a reducer's announcement.
@@ -191,8 +211,13 @@ impl Merge {
         }
     }
 
-    /// Stops waiting for reducers: whatever is not announced by both is recomputed here.
+    /// Stops waiting: goes on without contributions that nobody serves, and recomputes whatever is
+    /// not announced by both reducers.
     pub fn hurry(&mut self, out: &mut Vec<Effect>) {
+        for purpose in self.fetches.give_up_failed(ATTEMPTS) {
+            self.take(purpose, None, out);
+        }
+        self.fetches.retry(out);
         if self.indices.len() < self.contributors.len() {
             return;
         }

@@ -192,7 +192,7 @@ impl Miner {
                 let announcement = Announcement {
                     epoch: next,
                     stage: self.held.as_ref().map(|held| held.stage),
-                    state_root: self.held.as_ref().map(|held| held.root),
+                    states: self.held.iter().map(|held| (held.stage, held.root)).collect(),
                 };
                 self.membership.announce(announcement, out);
             }
@@ -264,7 +264,9 @@ impl Miner {
     fn ask_for_state(&mut self, out: &mut Vec<Effect>) {
         let Activity::Syncing { plan, stage } = &self.activity else { return };
         let Some(root) = plan.roots[usize::from(*stage)] else { return };
-        if self.states.is_empty() {
+        if !self.states.is_empty() {
+            self.states.retry(out);
+        } else {
             let holders = self.membership.holders(plan.epoch, *stage, &root);
             let bytes = self.run.state_bytes(self.elements());
             self.states.start(root, root, holders, bytes, out);

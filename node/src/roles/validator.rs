@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use iota_trainer::Stage;
 
-use super::fetches::Fetches;
+use super::fetches::{Arrival, Fetches};
 use super::ledger::Ledger;
 use super::logs::Logs;
 use super::membership::{Announcement, Membership};
@@ -25,6 +25,7 @@ use crate::protocol::outer::OuterState;
 use crate::protocol::plan::Plan;
 use crate::protocol::scores::Scores;
 use crate::protocol::{Hash, Hotkey};
+use crate::report::Report;
 use crate::wire::{Gossip, Reply};
 
 mod audit;
@@ -62,8 +63,9 @@ struct Epoch {
 struct Held {
     state: OuterState,
     root: Hash,
-    /// Whether the last merge lost shards, so that residuals differ from what was committed.
-    lossy: bool,
+    /// Whether it follows, shard by shard, from commitments that this validator saw. Only then it
+    /// vouches for the state, and knows the residuals that go with it.
+    sure: bool,
 }
 
 /// A validator as a state machine.
@@ -93,7 +95,7 @@ impl Validator {
         for index in 0..run.manifest.stages {
             let stage = Stage::new(&run.stage_config(index))?;
             let state = OuterState::new(stage.params().to_vec());
-            held.insert(index, Held { root: state.root(), state, lossy: false });
+            held.insert(index, Held { root: state.root(), state, sure: true });
             stages.insert(index, stage);
         }
         Ok(Self {
@@ -144,8 +146,9 @@ impl Validator {
         self.ledger.observe(block);
         self.run.report_block(block.number, out);
         if let Some(next) = self.run.clock.announces(block.number) {
-            self.membership
-                .announce(Announcement { epoch: next, stage: None, state_root: None }, out);
+            if self.epoch.as_ref().is_none_or(|epoch| epoch.merged) {
+                self.membership.announce(self.announcement(next), out);
+            }
             if block.number == self.run.clock.proposes(next) {
                 self.propose(next, out);
             }
@@ -158,7 +161,7 @@ impl Validator {
             self.enter(position.epoch, out);
         }
         match position.phase {
-            Phase::Train | Phase::Commit => {}
+            Phase::Train | Phase::Commit => self.syncing.retry(out),
             Phase::Audit => self.audit(&position, block.number, out),
             Phase::Merge => {
                 self.conclude_audits(out);
@@ -167,6 +170,14 @@ impl Validator {
             Phase::Settle => self.settle(out),
         }
         Ok(())
+    }
+
+    /// Vouches for the states that it computed itself, once there are merges to speak of.
+    fn announcement(&self, epoch: u32) -> Announcement {
+        let merged = self.epoch.is_some();
+        let vouched = self.held.iter().filter(|(_, held)| merged && held.sure);
+        let states = vouched.map(|(stage, held)| (*stage, held.root)).collect();
+        Announcement { epoch, stage: None, states }
     }
 
     /// Commits the member set it heard for an epoch, and serves it.
@@ -209,9 +220,17 @@ impl Validator {
         bytes: Option<&Arc<[u8]>>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        if let Some((stage, root)) = self.syncing.finish(ticket) {
-            self.take_state(stage, root, bytes, out);
-            return Ok(());
+        match self.syncing.arrived(ticket, bytes) {
+            Arrival::Blob((stage, root), bytes) => {
+                self.take_state(stage, root, bytes, out);
+                return Ok(());
+            }
+            Arrival::Failed => {
+                let text = "the state of a stage could not be fetched; asking again";
+                out.push(Effect::Report(Report::Warning { text: text.into() }));
+                return Ok(());
+            }
+            Arrival::Foreign => {}
         }
         if self.membership.fetched(ticket, bytes) {
             return Ok(());

@@ -17,8 +17,9 @@ use crate::network::{Faults, Happening, Network, Place};
 
 /// Bytes a node sends in a millisecond: 100 Mbit/s.
 const BYTES_PER_MS: u64 = 12_500;
-/// How long a fetch waits for a peer that does not answer.
-const FETCH_TIMEOUT_MS: u64 = 1_000;
+/// How long a fetch waits for a peer that does not answer, against blocks of half a second as five
+/// seconds are against blocks of twelve.
+const FETCH_TIMEOUT_MS: u64 = 200;
 
 /// Signs without randomness, so that equal runs say equal things.
 pub(crate) struct PlainSigner(pub(crate) Keypair);

@@ -19,7 +19,7 @@ fn member(key: u16, capacity: u8) -> SignedHeartbeat {
         role: Role::Miner,
         capacity,
         stage: None,
-        state_root: None,
+        states: Vec::new(),
         epoch: 0,
         version: 1,
     };
@@ -246,34 +246,42 @@ fn the_hash_ignores_roots_and_peer_ids_and_sees_the_rest() {
     let mut other = members.clone();
     for member in &mut other {
         member.body.peer_id = vec![1];
-        member.body.state_root = Some([3; 32]);
+        member.body.states = vec![(0, [3; 32])];
     }
     assert_eq!(of(&other).hash(), base.hash());
     assert_ne!(of(&members[..5]).hash(), base.hash());
 }
 
+/// A member that holds these states.
+fn holder(key: u16, role: Role, states: &[(u16, u8)]) -> SignedHeartbeat {
+    let mut member = member(key, 0);
+    member.body.role = role;
+    member.body.states = states.iter().map(|(stage, root)| (*stage, [*root; 32])).collect();
+    member
+}
+
 #[test]
-fn the_agreed_root_is_the_one_most_holders_announce() {
-    let mut members: Vec<_> = (0..6).map(|key| member(key, 0)).collect();
-    for (index, member) in members.iter_mut().enumerate() {
-        member.body.stage = Some((index % 3) as u16);
-        member.body.state_root = Some([if index == 0 { 1 } else { 2 }; 32]);
-    }
-    members.push(member(9, 0));
-    members[6].body.stage = Some(0);
-    members[6].body.state_root = Some([2; 32]);
-    assert_eq!(of(&members).roots, vec![Some([2; 32]); 3]);
+fn the_agreed_root_is_the_one_most_miners_hold_where_no_validator_knows() {
+    let mut members = vec![holder(0, Role::Miner, &[(0, 1)])];
+    members.extend((1..3).map(|key| holder(key, Role::Miner, &[(0, 2)])));
+    members.push(holder(4, Role::Miner, &[(2, 3)]));
+    // No stake, no word.
+    members.push(holder(5, Role::Validator, &[(0, 1), (1, 1)]));
+    members.push(holder(6, Role::Validator, &[(0, 1)]));
+    assert_eq!(of(&members).roots, [Some([2; 32]), Some([1; 32]), Some([3; 32])]);
     assert_eq!(of(&[member(1, 0)]).roots, vec![None; 3]);
 }
 
 #[test]
-fn few_miners_are_audited_by_everybody_and_many_by_sample() {
-    let validators = [EligibleValidator { hotkey: [200; 32], stake: 1 }];
-    let members: Vec<_> = (0..80).map(|key| member(key, 0)).collect();
-    let audits = |count: usize| {
-        let set = MemberSet::new(members[..count].to_vec());
-        plan(&manifest(Vec::new()), 0, &set, &validators, [5; 32]).audits_of(&[200; 32])
+fn the_agreed_root_is_the_one_that_most_stake_computed_whatever_miners_hold() {
+    let mut members: Vec<_> = (0..3).map(|key| holder(key, Role::Miner, &[(0, 9)])).collect();
+    members.extend([(7, 1), (8, 2)].map(|(key, root)| holder(key, Role::Validator, &[(0, root)])));
+    let validators = |stakes: [u64; 2]| {
+        [0, 1].map(|i| EligibleValidator { hotkey: members[3 + i].body.hotkey, stake: stakes[i] })
     };
-    assert_eq!(audits(6).len(), 6);
-    assert_eq!(audits(80).len(), 64);
+    let set = MemberSet::new(members.clone());
+    let root = |stakes| plan(&manifest(Vec::new()), 3, &set, &validators(stakes), [5; 32]).roots[0];
+    assert_eq!(root([3, 2]), Some([1; 32]));
+    assert_eq!(root([2, 3]), Some([2; 32]));
+    assert_eq!(root([2, 2]), Some([1; 32]), "of equals the smaller");
 }

@@ -7,6 +7,7 @@ use crate::protocol::clock::Position;
 use crate::protocol::outer::OuterState;
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
+use crate::roles::fetches::Arrival;
 use crate::roles::logs::Logs;
 use crate::roles::merge::{Duty, Merge, Outcome};
 use crate::roles::{Effect, remember};
@@ -19,6 +20,8 @@ impl Miner {
         if serving.logs.is_none() {
             let work = self.ledger.work(serving.plan.epoch);
             serving.logs = Some(Logs::start(Arc::clone(&serving.plan), &work, LOGS, out));
+        } else if let Some(logs) = &mut serving.logs {
+            logs.retry(out);
         }
     }
 
@@ -32,10 +35,12 @@ impl Miner {
         self.gather(out);
         self.start_merge(block > position.first, out);
         let Activity::Serving(serving) = &mut self.activity else { return Ok(()) };
-        if block >= position.first + (position.last - position.first) / 2
-            && let Some(merge) = &mut serving.merge
-        {
-            merge.hurry(out);
+        if let Some(merge) = &mut serving.merge {
+            if block >= position.half() {
+                merge.hurry(out);
+            } else {
+                merge.retry(out);
+            }
         }
         self.settle_merge(block == position.last, out)
     }
@@ -107,8 +112,14 @@ impl Miner {
         bytes: Option<&Arc<[u8]>>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        if let Some(root) = self.states.finish(ticket) {
-            return self.take_state(root, bytes, out);
+        match self.states.arrived(ticket, bytes) {
+            Arrival::Blob(root, bytes) => return self.take_state(root, bytes, out),
+            Arrival::Failed => {
+                let text = "the state of the own stage could not be fetched; asking again";
+                out.push(Effect::Report(Report::Warning { text: text.into() }));
+                return Ok(());
+            }
+            Arrival::Foreign => {}
         }
         if self.membership.fetched(ticket, bytes) {
             return Ok(());
@@ -132,19 +143,13 @@ impl Miner {
         Ok(())
     }
 
-    /// Takes the fetched state of the stage, or asks again at the next block.
-    fn take_state(
-        &mut self,
-        root: Hash,
-        bytes: Option<&Arc<[u8]>>,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), Error> {
+    /// Takes the fetched state of the stage.
+    fn take_state(&mut self, root: Hash, bytes: &[u8], out: &mut Vec<Effect>) -> Result<(), Error> {
         let Activity::Syncing { plan, stage } = &self.activity else { return Ok(()) };
         let (plan, stage) = (Arc::clone(plan), *stage);
         let elements = self.elements() as u64;
-        let state = bytes.and_then(|bytes| OuterState::decode(bytes, elements).ok());
-        let Some(state) = state else {
-            let text = format!("the state of stage {stage} could not be fetched; asking again");
+        let Ok(state) = OuterState::decode(bytes, elements) else {
+            let text = format!("the state of stage {stage} is not one; no work in this epoch");
             out.push(Effect::Report(Report::Warning { text }));
             return Ok(());
         };

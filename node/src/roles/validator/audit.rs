@@ -23,7 +23,7 @@ use crate::protocol::plan::Plan;
 use crate::protocol::receipts::{Receipt, Window, WorkLog};
 use crate::protocol::{Hash, Hotkey};
 use crate::roles::Effect;
-use crate::roles::fetches::Fetches;
+use crate::roles::fetches::{Arrival, Fetches};
 use crate::roles::miner::tokens_hash;
 use crate::roles::run::Run;
 use crate::wire::MAX_REQUEST_BYTES;
@@ -157,20 +157,37 @@ impl Audit {
 
     /// Takes a fetched blob; false if it was not for this audit.
     pub(super) fn fetched(&mut self, ticket: u64, bytes: Option<&Arc<[u8]>>) -> bool {
-        let Some(purpose) = self.fetches.finish(ticket) else { return false };
-        match (purpose, bytes) {
-            (Purpose::Need(hash), Some(bytes)) => {
+        match self.fetches.arrived(ticket, bytes) {
+            Arrival::Blob(Purpose::Need(hash), bytes) => {
                 self.owed.remove(&hash);
                 self.blobs.insert(hash, Arc::clone(bytes));
             }
-            (Purpose::Need(hash), None) => {
-                if let Some(failure) = self.owed.remove(&hash) {
-                    self.fail(failure);
-                }
-            }
-            (Purpose::Doubt(id), bytes) => self.resolve(id, bytes.map(|bytes| &bytes[..])),
+            Arrival::Blob(Purpose::Doubt(id), bytes) => self.resolve(id, Some(bytes)),
+            Arrival::Failed => {}
+            Arrival::Foreign => return false,
         }
         true
+    }
+
+    /// Asks again for what the miner did not serve; call once per block.
+    pub(super) fn retry(&mut self, out: &mut Vec<Effect>) {
+        if self.verdict.is_none() {
+            self.fetches.retry(out);
+        }
+    }
+
+    /// Ends the wait: what the miner has not served by now it withholds.
+    pub(super) fn give_up(&mut self) {
+        for purpose in self.fetches.give_up() {
+            match purpose {
+                Purpose::Need(hash) => {
+                    if let Some(failure) = self.owed.remove(&hash) {
+                        self.fail(failure);
+                    }
+                }
+                Purpose::Doubt(id) => self.resolve(id, None),
+            }
+        }
     }
 
     /// The verdict, once there is one.

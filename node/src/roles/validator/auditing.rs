@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::audit::{Audit, Case};
 use super::{Epoch, LOGS, Validator};
 use crate::protocol::Hotkey;
-use crate::protocol::audit::{Evidence, Failure, choose_windows};
+use crate::protocol::audit::{Evidence, Failure, choose_miners, choose_windows};
 use crate::protocol::clock::Position;
 use crate::report::Report;
 use crate::roles::Effect;
@@ -21,25 +21,39 @@ impl Validator {
         if epoch.logs.is_none() {
             let work = self.ledger.work(epoch.plan.epoch);
             epoch.logs = Some(Logs::start(Arc::clone(&epoch.plan), &work, LOGS, out));
+        } else if let Some(logs) = &mut epoch.logs {
+            logs.retry(out);
         }
         self.start_audits(block + 2 * VETO_BLOCKS >= position.last, out);
-        self.conclude(block + VETO_BLOCKS >= position.last, out);
+        let hurry = block + VETO_BLOCKS >= position.last;
+        for audit in self.epoch.iter_mut().flat_map(|e| e.audits.iter_mut().flatten()) {
+            if hurry {
+                audit.give_up();
+            } else {
+                audit.retry(out);
+            }
+        }
+        self.conclude(hurry, out);
     }
 
     /// Starts one audit per assigned miner, once logs and seed are there.
     fn start_audits(&mut self, hurry: bool, out: &mut Vec<Effect>) {
-        let Some(epoch) = &self.epoch else { return };
+        let Some(epoch) = &mut self.epoch else { return };
         let number = epoch.plan.epoch;
-        let (Some(logs), None) = (&epoch.logs, &epoch.audits) else { return };
+        let (Some(logs), None) = (&mut epoch.logs, &epoch.audits) else { return };
         let Some(seed) = self.ledger.audit_seed(number) else { return };
-        if !logs.is_complete() && !hurry {
+        if hurry {
+            logs.give_up();
+        }
+        if !logs.is_complete() {
             return;
         }
         let work = self.ledger.work(number);
         let before = number.checked_sub(1).map(|before| (before, self.ledger.work(before)));
         let mut cases = Vec::new();
         let mut failed = Vec::new();
-        for miner in epoch.plan.audits_of(&self.me) {
+        let count = self.run.manifest.audit.audit_all_up_to as usize;
+        for miner in choose_miners(&seed, &self.me, &epoch.plan.stages, count) {
             let Some(work) = work.get(&miner) else { continue };
             if logs.withheld().contains(&miner) {
                 failed.push((miner, Failure::WithheldLog));
@@ -48,6 +62,10 @@ impl Validator {
             }
             let Some(log) = logs.all().get(&miner) else { continue };
             let Some(held) = self.held.get(&log.stage) else { continue };
+            // Without the state that the epoch started from there is nothing to judge by.
+            if epoch.plan.roots[usize::from(log.stage)].is_some_and(|root| root != held.root) {
+                continue;
+            }
             let count = self.run.manifest.audit.windows as usize;
             let windows = log.windows().len();
             // The residual carries over only within a stage, from the epoch just before.
@@ -63,7 +81,7 @@ impl Validator {
                 theta: held.state.theta.as_slice().into(),
                 residual,
                 windows: choose_windows(&seed, &self.me, &miner, windows, count),
-                check_delta: !held.lossy,
+                check_delta: held.sure,
             });
         }
         let mut audits = Vec::new();

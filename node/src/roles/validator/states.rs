@@ -19,10 +19,11 @@ impl Validator {
     pub(super) fn sync(&mut self, plan: &Arc<Plan>, out: &mut Vec<Effect>) {
         for (index, root) in plan.roots.iter().enumerate() {
             let stage = index as u16;
-            let (Some(root), Some(held)) = (root, self.held.get(&stage)) else { continue };
+            let (Some(root), Some(held)) = (root, self.held.get_mut(&stage)) else { continue };
             if held.root == *root {
                 continue;
             }
+            held.sure = false;
             let holders = self.membership.holders(plan.epoch, stage, root);
             let bytes = self.run.state_bytes(held.state.theta.len());
             self.syncing.start((stage, *root), *root, holders, bytes, out);
@@ -34,19 +35,19 @@ impl Validator {
         &mut self,
         stage: u16,
         root: Hash,
-        bytes: Option<&Arc<[u8]>>,
+        bytes: &[u8],
         out: &mut Vec<Effect>,
     ) {
         let Some(held) = self.held.get_mut(&stage) else { return };
         let elements = held.state.theta.len() as u64;
-        match bytes.and_then(|bytes| OuterState::decode(bytes, elements).ok()) {
-            Some(state) => {
-                *held = Held { state, root, lossy: true };
+        match OuterState::decode(bytes, elements) {
+            Ok(state) => {
+                *held = Held { state, root, sure: false };
                 let epoch = self.epoch.as_ref().map_or(0, |epoch| epoch.plan.epoch);
                 out.push(Effect::Report(Report::Resync { epoch, stage }));
             }
-            None => {
-                let text = format!("the state of stage {stage} could not be fetched");
+            Err(_) => {
+                let text = format!("what was fetched as the state of stage {stage} is none");
                 out.push(Effect::Report(Report::Warning { text }));
             }
         }
@@ -60,6 +61,13 @@ impl Validator {
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
         self.start_merges(block > position.first, out);
+        for merge in self.epoch.iter_mut().flat_map(|epoch| epoch.merges.values_mut()) {
+            if block >= position.half() {
+                merge.hurry(out);
+            } else {
+                merge.retry(out);
+            }
+        }
         self.finish_merges(block == position.last, out)
     }
 
@@ -109,9 +117,13 @@ impl Validator {
             let Some(held) = self.held.get_mut(stage) else { continue };
             let outcome = merge.finish();
             let layout = self.run.layout(held.state.theta.len())?;
+            let agreed = plan.roots[usize::from(*stage)].is_none_or(|root| root == held.root);
             held.state.step(&layout, &outcome.merged, self.run.outer())?;
             held.root = held.state.root();
-            held.lossy = !outcome.lost.is_empty();
+            held.sure = agreed && outcome.lost.is_empty();
+            // The state outlives its epoch: the next one starts from it.
+            let (hash, bytes, epoch) = (held.root, held.state.encode(), plan.epoch + 1);
+            out.push(Effect::Provide { hash, bytes: bytes.into(), epoch });
             out.push(report_merge(plan.epoch, *stage, held.root, merge.included(), &outcome));
         }
         Ok(())
