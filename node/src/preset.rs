@@ -30,7 +30,7 @@ pub struct Choice {
 }
 
 /// The phases of the preset's epochs, in blocks.
-pub const PHASES: Phases = Phases { train: 22, commit: 3, audit: 8, merge: 5, settle: 6 };
+pub const PHASES: Phases = Phases { train: 22, commit: 3, audit: 14, merge: 5, settle: 6 };
 
 /// The manifest of a small run.
 pub fn small(choice: Choice) -> Manifest {
@@ -48,7 +48,7 @@ pub fn small(choice: Choice) -> Manifest {
         stages,
         batch: 8,
         inner_microbatches: 2,
-        snapshot_every: 8,
+        snapshot_every: 4,
         max_in_flight: 4,
         hop_timeout_ms: 3_000,
         min_validator_stake: 1_000_000_000,

@@ -32,7 +32,7 @@ pub enum HostileKind {
     GarbageActivations,
     /// Sends zeros back, and learns nothing
     ZeroGradients,
-    /// Hands in another's work: its sibling's last update, and earlier codes
+    /// Computes once per epoch, and sends the same code and gradient from then on
     Copies,
     /// Claims a better loss than it had (a tail)
     FalseLoss,

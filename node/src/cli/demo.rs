@@ -28,7 +28,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub validators: u16,
     /// How many epochs to train
-    #[arg(long, value_name = "N", default_value_t = 6)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     pub epochs: u32,
     /// What keys, draws and beacons follow from
     #[arg(long, value_name = "N", default_value_t = 1)]

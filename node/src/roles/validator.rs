@@ -52,7 +52,8 @@ struct Epoch {
     audits: Option<Vec<Audit>>,
     failed: BTreeMap<Hotkey, Failure>,
     reported: BTreeSet<Hotkey>,
-    vetoed: bool,
+    /// Failures that the last veto named.
+    vetoed: usize,
     merges: BTreeMap<u16, Merge>,
     merged: bool,
     judged: bool,
@@ -200,7 +201,7 @@ impl Validator {
             audits: None,
             failed: BTreeMap::new(),
             reported: BTreeSet::new(),
-            vetoed: false,
+            vetoed: 0,
             merges: BTreeMap::new(),
             merged: false,
             judged: false,

@@ -95,6 +95,19 @@ fn a_chain_that_does_not_answer() {
 }
 
 #[test]
+fn a_chain_that_accepts_and_stays_silent() {
+    // The system completes the connection; nobody ever reads from it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", silent.local_addr().unwrap());
+    let ran = Home::new().run(&format!("metagraph --chain {url}"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{ran:?}");
+    assert!(lines[0].starts_with("error: ") && lines[0].contains(&url), "{ran:?}");
+    assert_eq!(lines[1], "hint: check `--chain`, and that the node is running", "{ran:?}");
+}
+
+#[test]
 fn a_chain_url_of_another_kind() {
     Home::new().run("metagraph --chain http://127.0.0.1:9944").assert_refused(
         "error: `--chain http://127.0.0.1:9944` is no websocket URL and no network\n\

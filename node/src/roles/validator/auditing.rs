@@ -33,7 +33,8 @@ impl Validator {
                 audit.retry(out);
             }
         }
-        self.conclude(hurry, out);
+        self.conclude(out);
+        self.veto(out);
     }
 
     /// Starts one audit per assigned miner, once logs and seed are there.
@@ -114,14 +115,15 @@ impl Validator {
         };
         let Some(stage) = self.stages.get_mut(&audit.stage()) else { return false };
         audit.work(stage, out);
-        self.conclude(false, out);
+        if self.conclude(out) {
+            self.veto(out);
+        }
         true
     }
 
-    /// Reports new verdicts, and commits the veto when all are in or time is short.
-    fn conclude(&mut self, hurry: bool, out: &mut Vec<Effect>) {
-        let Some(epoch) = &self.epoch else { return };
-        let Some(audits) = &epoch.audits else { return };
+    /// Reports new verdicts; whether all are in.
+    fn conclude(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some(Epoch { audits: Some(audits), .. }) = &self.epoch else { return false };
         let news: Vec<_> = audits
             .iter()
             .filter_map(|audit| Some((audit.miner(), audit.windows(), audit.verdict()?)))
@@ -130,9 +132,7 @@ impl Validator {
         for (miner, windows, verdict) in news {
             self.verdict(miner, windows, verdict, out);
         }
-        if all || hurry {
-            self.veto(out);
-        }
+        all
     }
 
     /// Notes and reports a verdict once.
@@ -160,13 +160,14 @@ impl Validator {
         }));
     }
 
-    /// Commits the failed miners, once per epoch, each with the hash of its evidence.
+    /// Commits the failed miners, each with the hash of its evidence, as soon as there are more:
+    /// audits that take too long must not cost the verdicts that are there.
     fn veto(&mut self, out: &mut Vec<Effect>) {
         let Some(epoch) = &mut self.epoch else { return };
-        if epoch.vetoed {
+        if epoch.vetoed == epoch.failed.len() {
             return;
         }
-        epoch.vetoed = true;
+        epoch.vetoed = epoch.failed.len();
         let number = epoch.plan.epoch;
         let work = self.ledger.work(number);
         let mut miners = Vec::new();
@@ -192,6 +193,6 @@ impl Validator {
 
     /// Ends the audits at the end of their phase: what is not finished is no verdict.
     pub(super) fn conclude_audits(&mut self, out: &mut Vec<Effect>) {
-        self.conclude(false, out);
+        self.conclude(out);
     }
 }
