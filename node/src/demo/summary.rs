@@ -54,9 +54,10 @@ pub fn summarise(tally: &Tally, frame: Frame) -> Summary {
 /// The summary for people.
 pub fn text(summary: &Summary, tally: &Tally) -> Vec<String> {
     let change = 100.0 * (1.0 - summary.loss_last / summary.loss_first);
+    let plural = if summary.epochs == 1 { "" } else { "s" };
     let mut lines = vec![
         String::new(),
-        format!("{} epochs in {} blocks", summary.epochs, summary.blocks),
+        format!("{} epoch{plural} in {} blocks", summary.epochs, summary.blocks),
         format!(
             "held-out loss {:.3} -> {:.3} ({change:.0} % lower), unigram entropy {:.3}",
             summary.loss_first, summary.loss_last, summary.unigram

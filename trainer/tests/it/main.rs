@@ -1,0 +1,9 @@
+//! A stage as the node uses it: what it learns, sends, repeats and refuses.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod gradient;
+mod learning;
+mod pipeline;
+mod replay;
+mod threads;

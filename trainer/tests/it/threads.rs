@@ -1,0 +1,45 @@
+//! Results do not depend on the number of threads.
+
+use std::process::Command;
+
+use iota_trainer::{Dataset, Stage};
+
+use crate::pipeline::{stages, step};
+
+/// How a process of this test binary is told its number of threads.
+const THREADS: &str = "IOTA_TRAINER_TEST_THREADS";
+const CONTEXT: u32 = 64;
+
+#[test]
+fn one_thread_and_four_compute_the_same_bits() {
+    if let Ok(threads) = std::env::var(THREADS) {
+        iota_trainer::use_threads(threads.parse().unwrap());
+        println!("state {}", hex(&trained()));
+        return;
+    }
+    let run = |threads: &str| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "threads::one_thread_and_four_compute_the_same_bits"])
+            .env(THREADS, threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let state = text.lines().find_map(|line| line.split_once("state ")).unwrap().1;
+        state.to_owned()
+    };
+    assert_eq!(run("1"), run("4"));
+}
+
+fn trained() -> Vec<u8> {
+    let data = Dataset::embedded(CONTEXT).unwrap();
+    let mut all = stages(CONTEXT, 12, true);
+    for number in 0..6 {
+        step(&mut all, &data, number);
+    }
+    all.iter().flat_map(Stage::snapshot).collect()
+}
+
+/// A short name of many bytes: their BLAKE3.
+fn hex(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
