@@ -104,6 +104,9 @@ pub struct Miner {
     held: Option<Held>,
     residual: Vec<f32>,
     residual_of: Option<(u32, u16)>,
+    /// The residual with what the last merge lost here added back; it counts unless the others
+    /// merged it.
+    unmerged: Option<Vec<f32>>,
     stage: Option<(u16, Stage)>,
     activity: Activity,
     epoch: Option<u32>,
@@ -124,6 +127,7 @@ impl Miner {
             held: None,
             residual: Vec::new(),
             residual_of: None,
+            unmerged: None,
             stage: None,
             activity: Activity::Idle,
             epoch: None,
@@ -277,6 +281,9 @@ impl Miner {
     fn start(&mut self, plan: Arc<Plan>, index: u16, out: &mut Vec<Effect>) -> Result<(), Error> {
         let (Some(held), Some((_, stage))) = (&self.held, &mut self.stage) else { return Ok(()) };
         stage.load_params(&held.state.theta)?;
+        if let Some(unmerged) = self.unmerged.take() {
+            self.residual = unmerged;
+        }
         // What compression left over belongs to the stage and the epoch just before.
         let carried = plan.epoch.checked_sub(1).map(|before| (before, index));
         if self.residual_of.is_none() || self.residual_of != carried {

@@ -97,9 +97,11 @@ impl Miner {
         // The state outlives its epoch: the next one starts from it.
         out.push(Effect::Provide { hash: held.root, bytes: bytes.into(), epoch: epoch + 1 });
         if let Some(delta) = &serving.delta {
+            let mut residual = self.residual.clone();
             for chunks in &outcome.lost {
-                delta.give_back(chunks.clone(), &mut self.residual);
+                delta.give_back(chunks.clone(), &mut residual);
             }
+            self.unmerged = Some(residual);
         }
         out.push(report_merge(epoch, stage, held.root, included, &outcome));
         Ok(())
@@ -155,6 +157,8 @@ impl Miner {
         };
         out.push(Effect::Report(Report::Resync { epoch: plan.epoch, stage }));
         self.held = Some(Held { stage, state, root });
+        // The agreed state has what this node's own merge may have lost.
+        self.unmerged = None;
         self.start(plan, stage, out)
     }
 
