@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A row is one token. The exponent is the least at which the row's greatest magnitude rounds to
-//! 127 or less, half to even. Decoding is strict: exact length, finite values, no mantissa -128.
+//! 127 or less, half to even, from -100 to 100; values beyond 127 x 2^100 have no int8 code.
+//! Decoding is strict: exact length, finite values, no mantissa -128.
 
 use crate::Error;
 
@@ -32,9 +33,11 @@ pub(crate) struct Code {
 /// Encodes `rows x width` finite values.
 ///
 /// # Errors
-/// [`Error::Diverged`] for a value that is not finite.
+/// [`Error::Diverged`] for a value that is not finite, or too large for int8.
 pub(crate) fn encode(values: &[f32], width: usize, int8: bool) -> Result<Vec<u8>, Error> {
-    if values.iter().any(|value| !value.is_finite()) {
+    let limit = if int8 { 127.0 * power(MAX_EXPONENT) } else { f32::MAX };
+    // NaN is beyond any limit.
+    if !values.iter().all(|value| value.abs() <= limit) {
         return Err(Error::Diverged("a code"));
     }
     let rows = values.len() / width.max(1);
@@ -185,6 +188,18 @@ mod tests {
             prop_assert_eq!(encode(&decoded.values, 4, true).unwrap(), bytes);
         }
 
+        /// Every finite value, down to the subnormal and up to the greatest.
+        #[test]
+        fn what_is_encoded_can_be_decoded(
+            values in prop::collection::vec(prop::num::f32::ANY, 1..9),
+            int8 in any::<bool>(),
+        ) {
+            match encode(&values, 1, int8) {
+                Ok(bytes) => prop_assert_eq!(decode(&bytes).unwrap().rows, values.len()),
+                Err(error) => prop_assert!(matches!(error, Error::Diverged(_))),
+            }
+        }
+
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = decode(&bytes);
@@ -211,6 +226,10 @@ mod tests {
         float[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         assert!(decode(&float).is_err());
         assert!(matches!(encode(&[f32::INFINITY], 1, true), Err(Error::Diverged(_))));
+        assert!(matches!(encode(&[f32::NAN], 1, false), Err(Error::Diverged(_))));
+        let greatest = 127.0 * power(MAX_EXPONENT);
+        assert_eq!(decode(&encode(&[greatest], 1, true).unwrap()).unwrap().values, [greatest]);
+        assert!(matches!(encode(&[greatest.next_up()], 1, true), Err(Error::Diverged(_))));
     }
 
     #[test]

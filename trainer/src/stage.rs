@@ -122,6 +122,9 @@ impl Stage {
         if params.iter().chain(&adam.m).chain(&adam.v).any(|value| !value.is_finite()) {
             return Err(Error::Diverged("a parameter"));
         }
+        if adam.v.iter().any(|value| *value < 0.0) {
+            return Err(Error::Input("a second moment is negative".into()));
+        }
         self.params = Arc::new(params);
         self.adam = adam;
         self.versions = VecDeque::from([(self.adam.step, Arc::clone(&self.params))]);
@@ -172,7 +175,7 @@ impl Stage {
     ///
     /// # Errors
     /// [`Error::Version`] when the version is no longer kept, [`Error::Input`] for bytes that do
-    /// not fit; nothing is accumulated then.
+    /// not fit, [`Error::Diverged`] when a result is not finite; nothing is accumulated then.
     pub fn backward(
         &mut self,
         version: u32,
@@ -215,7 +218,8 @@ impl Stage {
     /// Forward and backward at the tail: accumulates, returns loss and gradient of the code.
     ///
     /// # Errors
-    /// [`Error::Input`] for a code or targets that do not fit; nothing is accumulated then.
+    /// [`Error::Input`] for a code or targets that do not fit, [`Error::Diverged`] when a result is
+    /// not finite; nothing is accumulated then.
     pub fn loss_and_grad(&mut self, code: &[u8], targets: &[u32]) -> Result<TailOutput, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
@@ -252,21 +256,26 @@ impl Stage {
     /// Takes an AdamW step along the mean of the accumulated gradients.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the gradient or a parameter is not finite.
+    /// [`Error::Diverged`] when the gradient, a parameter or a moment is not finite,
+    /// [`Error::Input`] when steps can no longer be counted; the stage stays as it was then.
     pub fn step(&mut self) -> Result<StepInfo, Error> {
+        if self.adam.step == u32::MAX {
+            return Err(Error::Input("no more steps can be counted".into()));
+        }
         let microbatches = self.accumulated;
         let share = 1.0 / microbatches.max(1) as f32;
-        self.gradient.iter_mut().for_each(|g| *g *= share);
-        let norm = norm(&self.gradient);
+        let gradient: Vec<f32> = self.gradient.iter().map(|g| g * share).collect();
+        let norm = norm(&gradient);
         if !norm.is_finite() {
             return Err(Error::Diverged("the gradient"));
         }
-        let mut params = Vec::clone(&self.params);
-        self.adam.step(&self.config.adam, &mut params, &self.gradient, norm);
-        if params.iter().any(|value| !value.is_finite()) {
+        let (mut params, mut adam) = (Vec::clone(&self.params), self.adam.clone());
+        adam.step(&self.config.adam, &mut params, &gradient, norm);
+        if params.iter().chain(&adam.m).chain(&adam.v).any(|value| !value.is_finite()) {
             return Err(Error::Diverged("a parameter"));
         }
         self.params = Arc::new(params);
+        self.adam = adam;
         self.versions.push_back((self.adam.step, Arc::clone(&self.params)));
         if self.versions.len() > KEPT_VERSIONS {
             self.versions.pop_front();
@@ -356,17 +365,23 @@ impl Stage {
         store: &candle_core::backprop::GradStore,
         vars: &[Var],
     ) -> Result<(), Error> {
+        // Summed apart: a peer's finite numbers may overflow, and must not spoil what waits here.
+        let mut sums = self.gradient.clone();
         let mut at = 0;
         for var in vars {
             let len = var.as_tensor().elem_count();
             if let Some(grad) = store.get(var.as_tensor()) {
                 let values = grad.flatten_all()?.to_vec1::<f32>()?;
-                for (sum, value) in self.gradient[at..at + len].iter_mut().zip(values) {
+                for (sum, value) in sums[at..at + len].iter_mut().zip(values) {
                     *sum += value;
                 }
             }
             at += len;
         }
+        if sums.iter().any(|sum| !sum.is_finite()) {
+            return Err(Error::Diverged("the gradient"));
+        }
+        self.gradient = sums;
         self.accumulated += 1;
         Ok(())
     }

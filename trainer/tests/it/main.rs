@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod determinism;
 mod gradient;
 mod learning;
+mod peers;
 mod pipeline;
 mod replay;
+mod settings;
+mod snapshot;
 mod threads;

@@ -40,6 +40,8 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
 
 /// The stages of a pipeline.
 pub(crate) fn stages(context: u32, width: u32, int8: bool) -> Vec<Stage> {
+    // So small a model is several times faster on one thread; a test that wants more asks before.
+    iota_trainer::use_threads(1);
     (0..STAGES).map(|stage| Stage::new(&config(stage, context, width, int8)).unwrap()).collect()
 }
 
@@ -84,4 +86,35 @@ pub(crate) fn step(stages: &mut [Stage], data: &Dataset, number: u64) -> f32 {
         stage.step().unwrap();
     }
     loss
+}
+
+/// A code in f32 form with these values: what [`iota_trainer::code`] specifies, written by hand.
+pub(crate) fn float_code(values: &[f32], width: u32) -> Vec<u8> {
+    let mut bytes = vec![0xC0, 0];
+    bytes.extend((values.len() as u32 / width).to_le_bytes());
+    bytes.extend(width.to_le_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+/// A seeded source of numbers (splitmix64).
+pub(crate) fn random(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// Parameters, first and second moments of a snapshot, as it lays them out.
+pub(crate) fn snapshot_parts(snapshot: &[u8], count: usize) -> [Vec<f32>; 3] {
+    let header = snapshot.len() - 12 * count;
+    let values = snapshot[header..].as_chunks::<4>().0;
+    let part = |index: usize| {
+        let part = &values[index * count..(index + 1) * count];
+        part.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    [part(0), part(1), part(2)]
 }
