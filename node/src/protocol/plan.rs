@@ -6,7 +6,7 @@
 //! move helps, since a move costs a download. Ties are broken by the seed. The plan before is no
 //! input: who joins late computes the same plan as who was there all along.
 //!
-//! [`Plan::hash`] covers what work depends on: seed and stages. Roots, peer ids and signatures are
+//! [`Plan::hash`] covers what work depends on: seed and stages. Origins, peer ids and signatures are
 //! left out: they say where to fetch a state, not what to do.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,19 @@ use assign::assign;
 /// Domain of the replicas' order.
 const REPLICAS: &str = "iota 2025 plan replicas";
 
+/// The state that a stage starts an epoch from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The initial one: nobody holds another.
+    Initial,
+    /// The one with this root.
+    Agreed(Hash),
+    /// The one that its holders made last: the members could not be heard before this epoch, so
+    /// those of an earlier one stand, whose words on states are out of date. Who is not sure of its
+    /// own state sits the epoch out.
+    Unsaid,
+}
+
 /// Who does what in an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -37,8 +50,8 @@ pub struct Plan {
     /// Miners per stage, head first, in seeded order. The position of a head is its number in
     /// microbatch ids and its share of the text.
     pub stages: Vec<Vec<Hotkey>>,
-    /// Agreed state per stage; none = initial.
-    pub roots: Vec<Option<Hash>>,
+    /// What each stage starts from.
+    pub origins: Vec<Origin>,
 }
 
 /// Computes the plan of an epoch.
@@ -56,8 +69,14 @@ pub fn plan(
     for (index, stage) in stages.iter_mut().enumerate() {
         Stream::new(REPLICAS, &[&seed, &(index as u32).to_le_bytes()]).shuffle(stage);
     }
-    let roots = (0..manifest.stages).map(|stage| agreed_root(members, validators, stage)).collect();
-    Plan { epoch, seed, stages, roots }
+    let is_heard = members.iter().all(|member| member.body.epoch == epoch);
+    let origin = |stage| match agreed_root(members, validators, stage) {
+        _ if !is_heard => Origin::Unsaid,
+        Some(root) => Origin::Agreed(root),
+        None => Origin::Initial,
+    };
+    let origins = (0..manifest.stages).map(origin).collect();
+    Plan { epoch, seed, stages, origins }
 }
 
 /// The root that eligible validators with the most stake computed; where they say nothing, or are

@@ -24,7 +24,7 @@ use crate::protocol::commitment::{Commitment, WorkCommitment};
 use crate::protocol::delta::{Delta, compress};
 use crate::protocol::members::Role;
 use crate::protocol::outer::OuterState;
-use crate::protocol::plan::Plan;
+use crate::protocol::plan::{Origin, Plan};
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
 use crate::wire::{Reduced, Reply};
@@ -63,6 +63,8 @@ struct Held {
     stage: u16,
     state: OuterState,
     root: Hash,
+    /// Whether it follows, shard by shard, from what was committed.
+    sure: bool,
 }
 
 /// What a miner is doing in the epoch.
@@ -247,16 +249,19 @@ impl Miner {
             self.stage = Some((stage, Stage::new(&self.run.stage_config(stage))?));
             self.held = None;
         }
-        let root = plan.roots[usize::from(stage)];
-        if root.is_none()
-            && self.held.is_none()
-            && let Some((_, fresh)) = &self.stage
-        {
+        let origin = plan.origins[usize::from(stage)];
+        if origin == Origin::Initial {
+            let fresh = Stage::new(&self.run.stage_config(stage))?;
             let state = OuterState::new(fresh.params().to_vec());
-            self.held = Some(Held { stage, root: state.root(), state });
+            self.held = Some(Held { stage, root: state.root(), state, sure: true });
         }
-        let current = self.held.as_ref().is_some_and(|held| root.is_none_or(|r| r == held.root));
-        if current {
+        self.states.give_up();
+        let starts = |held: &Held| match origin {
+            Origin::Initial => true,
+            Origin::Agreed(root) => held.root == root,
+            Origin::Unsaid => held.sure,
+        };
+        if self.held.as_ref().is_some_and(starts) {
             return self.start(plan, stage, out);
         }
         self.activity = Activity::Syncing { plan, stage };
@@ -267,7 +272,7 @@ impl Miner {
     /// Fetches the agreed state while it is missing, again at each block.
     fn ask_for_state(&mut self, out: &mut Vec<Effect>) {
         let Activity::Syncing { plan, stage } = &self.activity else { return };
-        let Some(root) = plan.roots[usize::from(*stage)] else { return };
+        let Origin::Agreed(root) = plan.origins[usize::from(*stage)] else { return };
         if !self.states.is_empty() {
             self.states.retry(out);
         } else {
@@ -279,13 +284,19 @@ impl Miner {
 
     /// Trains from the state held.
     fn start(&mut self, plan: Arc<Plan>, index: u16, out: &mut Vec<Effect>) -> Result<(), Error> {
-        let (Some(held), Some((_, stage))) = (&self.held, &mut self.stage) else { return Ok(()) };
+        let (Some(held), Some((_, stage))) = (&mut self.held, &mut self.stage) else {
+            return Ok(());
+        };
+        held.sure = true;
         stage.load_params(&held.state.theta)?;
         if let Some(unmerged) = self.unmerged.take() {
             self.residual = unmerged;
         }
-        // What compression left over belongs to the stage and the epoch just before.
-        let carried = plan.epoch.checked_sub(1).map(|before| (before, index));
+        // What compression left over belongs to the stage and the epoch just before, if the chain
+        // took the commitment that names it.
+        let before = plan.epoch.checked_sub(1);
+        let before = before.filter(|before| self.ledger.work(*before).contains_key(&self.me));
+        let carried = before.map(|before| (before, index));
         if self.residual_of.is_none() || self.residual_of != carried {
             self.residual = vec![0.0; held.state.theta.len()];
         }

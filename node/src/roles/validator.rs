@@ -22,7 +22,7 @@ use crate::protocol::clock::Phase;
 use crate::protocol::commitment::Commitment;
 use crate::protocol::members::Role;
 use crate::protocol::outer::OuterState;
-use crate::protocol::plan::Plan;
+use crate::protocol::plan::{Origin, Plan};
 use crate::protocol::scores::Scores;
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
@@ -69,6 +69,23 @@ struct Held {
     sure: bool,
 }
 
+impl Held {
+    /// The state of a stage as it was built.
+    fn initial(stage: &Stage) -> Self {
+        let state = OuterState::new(stage.params().to_vec());
+        Self { root: state.root(), state, sure: true }
+    }
+
+    /// Whether this is the state that miners of the stage start from.
+    fn is_origin(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Initial => true,
+            Origin::Agreed(root) => self.root == root,
+            Origin::Unsaid => self.sure,
+        }
+    }
+}
+
 /// A validator as a state machine.
 pub struct Validator {
     run: Arc<Run>,
@@ -95,8 +112,7 @@ impl Validator {
         let mut held = BTreeMap::new();
         for index in 0..run.manifest.stages {
             let stage = Stage::new(&run.stage_config(index))?;
-            let state = OuterState::new(stage.params().to_vec());
-            held.insert(index, Held { root: state.root(), state, sure: true });
+            held.insert(index, Held::initial(&stage));
             stages.insert(index, stage);
         }
         Ok(Self {
@@ -159,7 +175,7 @@ impl Validator {
             if position.phase != Phase::Train {
                 return Ok(());
             }
-            self.enter(position.epoch, out);
+            self.enter(position.epoch, out)?;
         }
         match position.phase {
             Phase::Train | Phase::Commit => self.syncing.retry(out),
@@ -191,10 +207,10 @@ impl Validator {
     }
 
     /// Begins an epoch once its plan is known.
-    fn enter(&mut self, epoch: u32, out: &mut Vec<Effect>) {
-        let Some(plan) = self.membership.plan(epoch, &self.ledger, out) else { return };
+    fn enter(&mut self, epoch: u32, out: &mut Vec<Effect>) -> Result<(), Error> {
+        let Some(plan) = self.membership.plan(epoch, &self.ledger, out) else { return Ok(()) };
         out.push(Effect::ForgetBefore(epoch.saturating_sub(1)));
-        self.sync(&plan, out);
+        self.sync(&plan, out)?;
         self.epoch = Some(Epoch {
             plan,
             logs: None,
@@ -207,6 +223,7 @@ impl Validator {
             judged: false,
             early: Vec::new(),
         });
+        Ok(())
     }
 
     fn component(&mut self) -> u16 {

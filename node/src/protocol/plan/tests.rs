@@ -20,7 +20,7 @@ fn member(key: u16, capacity: u8) -> SignedHeartbeat {
         capacity,
         stage: None,
         states: Vec::new(),
-        epoch: 0,
+        epoch: 3,
         version: 1,
     };
     SignedHeartbeat { body, signature: [0; 64] }
@@ -240,7 +240,7 @@ fn a_crowd_on_one_stage_is_spread_as_far_as_it_pays() {
 }
 
 #[test]
-fn the_hash_ignores_roots_and_peer_ids_and_sees_the_rest() {
+fn the_hash_ignores_origins_and_peer_ids_and_sees_the_rest() {
     let members: Vec<_> = (0..6).map(|key| member(key, 0)).collect();
     let base = of(&members);
     let mut other = members.clone();
@@ -268,8 +268,8 @@ fn the_agreed_root_is_the_one_most_miners_hold_where_no_validator_knows() {
     // No stake, no word.
     members.push(holder(5, Role::Validator, &[(0, 1), (1, 1)]));
     members.push(holder(6, Role::Validator, &[(0, 1)]));
-    assert_eq!(of(&members).roots, [Some([2; 32]), Some([1; 32]), Some([3; 32])]);
-    assert_eq!(of(&[member(1, 0)]).roots, vec![None; 3]);
+    assert_eq!(of(&members).origins, [2, 1, 3].map(|root| Origin::Agreed([root; 32])));
+    assert_eq!(of(&[member(1, 0)]).origins, [Origin::Initial; 3]);
 }
 
 #[test]
@@ -280,8 +280,16 @@ fn the_agreed_root_is_the_one_that_most_stake_computed_whatever_miners_hold() {
         [0, 1].map(|i| EligibleValidator { hotkey: members[3 + i].body.hotkey, stake: stakes[i] })
     };
     let set = MemberSet::new(members.clone());
-    let root = |stakes| plan(&manifest(Vec::new()), 3, &set, &validators(stakes), [5; 32]).roots[0];
-    assert_eq!(root([3, 2]), Some([1; 32]));
-    assert_eq!(root([2, 3]), Some([2; 32]));
-    assert_eq!(root([2, 2]), Some([1; 32]), "of equals the smaller");
+    let root =
+        |stakes| plan(&manifest(Vec::new()), 3, &set, &validators(stakes), [5; 32]).origins[0];
+    assert_eq!(root([3, 2]), Origin::Agreed([1; 32]));
+    assert_eq!(root([2, 3]), Origin::Agreed([2; 32]));
+    assert_eq!(root([2, 2]), Origin::Agreed([1; 32]), "of equals the smaller");
+}
+
+#[test]
+fn members_of_an_earlier_epoch_say_nothing_of_the_present_states() {
+    let set = MemberSet::new([holder(0, Role::Miner, &[(0, 1)])]);
+    let planned = plan(&manifest(Vec::new()), 4, &set, &[], [5; 32]);
+    assert_eq!(planned.origins, [Origin::Unsaid; 3]);
 }

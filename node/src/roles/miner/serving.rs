@@ -92,6 +92,7 @@ impl Miner {
         let layout = self.run.layout(held.state.theta.len())?;
         held.state.step(&layout, &outcome.merged, self.run.outer())?;
         held.root = held.state.root();
+        held.sure &= outcome.lost.is_empty();
         let bytes = held.state.encode();
         let (epoch, stage) = (serving.plan.epoch, serving.stage);
         // The state outlives its epoch: the next one starts from it.
@@ -156,7 +157,7 @@ impl Miner {
             return Ok(());
         };
         out.push(Effect::Report(Report::Resync { epoch: plan.epoch, stage }));
-        self.held = Some(Held { stage, state, root });
+        self.held = Some(Held { stage, state, root, sure: true });
         // The agreed state has what this node's own merge may have lost.
         self.unmerged = None;
         self.start(plan, stage, out)

@@ -64,7 +64,7 @@ impl Validator {
             let Some(log) = logs.all().get(&miner) else { continue };
             let Some(held) = self.held.get(&log.stage) else { continue };
             // Without the state that the epoch started from there is nothing to judge by.
-            if epoch.plan.roots[usize::from(log.stage)].is_some_and(|root| root != held.root) {
+            if !held.is_origin(epoch.plan.origins[usize::from(log.stage)]) {
                 continue;
             }
             let count = self.run.manifest.audit.windows as usize;

@@ -8,26 +8,38 @@ use super::{Epoch, Error, Held, Validator};
 use crate::protocol::Hash;
 use crate::protocol::clock::Position;
 use crate::protocol::outer::OuterState;
-use crate::protocol::plan::Plan;
+use crate::protocol::plan::{Origin, Plan};
 use crate::report::Report;
 use crate::roles::Effect;
 use crate::roles::merge::{Duty, Merge};
 use crate::roles::miner::report_merge;
 
 impl Validator {
-    /// Fetches the state of each stage whose root this validator did not compute itself.
-    pub(super) fn sync(&mut self, plan: &Arc<Plan>, out: &mut Vec<Effect>) {
-        for (index, root) in plan.roots.iter().enumerate() {
+    /// Takes up the state that each stage starts from; fetches those that this validator did not
+    /// compute itself.
+    ///
+    /// # Errors
+    /// When the manifest's model cannot be built.
+    pub(super) fn sync(&mut self, plan: &Arc<Plan>, out: &mut Vec<Effect>) -> Result<(), Error> {
+        self.syncing.give_up();
+        for (index, origin) in plan.origins.iter().enumerate() {
             let stage = index as u16;
-            let (Some(root), Some(held)) = (root, self.held.get_mut(&stage)) else { continue };
-            if held.root == *root {
-                continue;
+            let Some(held) = self.held.get_mut(&stage) else { continue };
+            match origin {
+                Origin::Initial => {
+                    let fresh = Stage::new(&self.run.stage_config(stage))?;
+                    *held = Held::initial(&fresh);
+                }
+                Origin::Agreed(root) if held.root != *root => {
+                    held.sure = false;
+                    let holders = self.membership.holders(plan.epoch, stage, root);
+                    let bytes = self.run.state_bytes(held.state.theta.len());
+                    self.syncing.start((stage, *root), *root, holders, bytes, out);
+                }
+                Origin::Agreed(_) | Origin::Unsaid => {}
             }
-            held.sure = false;
-            let holders = self.membership.holders(plan.epoch, stage, root);
-            let bytes = self.run.state_bytes(held.state.theta.len());
-            self.syncing.start((stage, *root), *root, holders, bytes, out);
         }
+        Ok(())
     }
 
     /// Takes a fetched state.
@@ -117,7 +129,7 @@ impl Validator {
             let Some(held) = self.held.get_mut(stage) else { continue };
             let outcome = merge.finish();
             let layout = self.run.layout(held.state.theta.len())?;
-            let agreed = plan.roots[usize::from(*stage)].is_none_or(|root| root == held.root);
+            let agreed = held.is_origin(plan.origins[usize::from(*stage)]);
             held.state.step(&layout, &outcome.merged, self.run.outer())?;
             held.root = held.state.root();
             held.sure = agreed && outcome.lost.is_empty();
