@@ -123,12 +123,11 @@ pub(crate) fn run_all(steps: &[Step], rest: &[String]) -> Result<bool> {
     Ok(total.failed == 0)
 }
 
-/// The workspace's root.
+/// The workspace's root, as cargo tells it to what it runs: two checkouts may share a target folder,
+/// so what the compiler saw need not be this one.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace's root")
-        .to_path_buf()
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| ".".into(), |own| Path::new(&own).join(".."))
 }
 
 fn cargo(args: &[&str]) -> Command {

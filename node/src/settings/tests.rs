@@ -116,7 +116,7 @@ fn numbers_that_do_not_fit_say_what_to_pass() {
 #[test]
 fn data_that_cannot_be_read_is_an_argument_error() {
     assert!(check_data(None).is_ok());
-    assert!(check_data(Some(Path::new(env!("CARGO_MANIFEST_DIR")))).is_ok());
+    assert!(check_data(Some(Path::new("."))).is_ok());
     let error = check_data(Some(Path::new("/no/such/text"))).unwrap_err();
     assert!(error.to_string().starts_with("error: cannot read `--data /no/such/text`"), "{error}");
 }

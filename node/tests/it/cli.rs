@@ -28,7 +28,8 @@ fn help_is_as_written_down() {
         let lines: Vec<&str> = ran.stdout.lines().map(str::trim_end).collect();
         text.push_str(&format!("$ iota {command} --help\n{}\n\n", lines.join("\n")));
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/help.txt");
+    // Tests run in their package's folder.
+    let path = "tests/it/help.txt";
     if std::env::var_os("UPDATE_HELP").is_some() {
         std::fs::write(path, &text).unwrap();
     }

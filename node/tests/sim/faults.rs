@@ -16,9 +16,9 @@ fn a_bad_network_costs_speed_and_merges_but_accuses_nobody() {
 #[test]
 fn a_miner_that_dies_while_it_trains_stops_nobody() {
     let mut play = Scene::new(31, 3).open();
-    play.to_block(0, 6);
+    play.play_to_block(0, 6);
     play.world.kill(1);
-    play.to_epoch(3);
+    play.play_to_epoch(3);
     assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
     let incentives = play.incentives(2);
     assert_eq!(incentives[1], 0, "{incentives:?}");
@@ -30,11 +30,11 @@ fn a_miner_that_dies_while_it_trains_stops_nobody() {
 #[test]
 fn a_miner_that_comes_back_fetches_its_stage_and_earns_again() {
     let mut play = Scene::new(32, 4).open();
-    play.to_block(0, 6);
+    play.play_to_block(0, 6);
     play.world.kill(3);
-    play.to_block(1, 10);
+    play.play_to_block(1, 10);
     play.restart(3);
-    play.to_epoch(4);
+    play.play_to_epoch(4);
     assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
     assert!(play.incentives(3)[3] > 0, "{:?}", play.incentives(3));
     for ((epoch, stage), found) in play.merges() {
@@ -45,11 +45,11 @@ fn a_miner_that_comes_back_fetches_its_stage_and_earns_again() {
 #[test]
 fn a_validator_that_restarts_sets_weights_again() {
     let mut play = Scene::new(33, 4).open();
-    play.to_block(1, 10);
+    play.play_to_block(1, 10);
     play.world.kill(7);
-    play.to_block(1, 12);
+    play.play_to_block(1, 12);
     play.restart(7);
-    play.to_epoch(4);
+    play.play_to_epoch(4);
     assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
     assert_eq!(play.audits()[&3], 12);
     assert!(play.incentives(3).iter().all(|incentive| *incentive > 0));
@@ -58,13 +58,13 @@ fn a_validator_that_restarts_sets_weights_again() {
 #[test]
 fn a_stage_that_lost_all_its_miners_goes_on_from_what_validators_hold() {
     let mut play = Scene::new(34, 4).open();
-    play.to_block(1, 6);
+    play.play_to_block(1, 6);
     play.world.kill(1);
     play.world.kill(4);
-    play.to_block(1, 20);
+    play.play_to_block(1, 20);
     play.restart(1);
     play.restart(4);
-    play.to_epoch(4);
+    play.play_to_epoch(4);
     assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
     for epoch in [0, 2, 3] {
         assert!(play.merges().contains_key(&(epoch, 1)), "epoch {epoch}");

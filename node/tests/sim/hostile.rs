@@ -67,7 +67,7 @@ fn a_cheat_without_replica_is_caught_and_its_stage_waits() {
     // The cheat's partner dies at once, so that the stage has nobody else.
     let mut play = Scene::new(9, 2).with(1, Kind::ZeroGradients).open();
     play.world.kill(4);
-    play.to_epoch(2);
+    play.play_to_epoch(2);
     assert!(play.failed_audits().contains_key(&play.name(1)));
     assert_eq!(play.incentives(1)[1], 0);
     assert!(play.world.failed_calls.is_empty(), "{:?}", play.world.failed_calls);

@@ -31,6 +31,9 @@ const PHASES: Phases = Phases { train: 12, commit: 2, audit: 12, merge: 6, settl
 /// Context of the scenes' model, in tokens.
 const CONTEXT: u32 = 32;
 
+/// What nodes made of each (epoch, stage): root, whether all shards agreed, contributors.
+pub(crate) type Merges = BTreeMap<(u32, u16), BTreeSet<(String, bool, u32)>>;
+
 /// What a scene is made of.
 #[derive(Clone)]
 pub(crate) struct Scene {
@@ -101,7 +104,7 @@ impl Scene {
     /// Plays it from beginning to end.
     pub(crate) fn play(&self) -> Play {
         let mut play = self.open();
-        play.to_epoch(self.epochs);
+        play.play_to_epoch(self.epochs);
         play
     }
 
@@ -144,16 +147,16 @@ pub(crate) struct Play {
 
 impl Play {
     /// Plays until the tempo has ended that pays the epoch before this one.
-    pub(crate) fn to_epoch(&mut self, epoch: u32) {
+    pub(crate) fn play_to_epoch(&mut self, epoch: u32) {
         let from = self.paid.len() as u32 + 1;
         for paying in from..=epoch {
-            self.to_block(paying, PAY_DELAY + 1);
+            self.play_to_block(paying, PAY_DELAY + 1);
             self.paid.push(self.world.chain.pay());
         }
     }
 
     /// Plays until so many blocks into an epoch.
-    pub(crate) fn to_block(&mut self, epoch: u32, offset: u32) {
+    pub(crate) fn play_to_block(&mut self, epoch: u32, offset: u32) {
         let start = self.manifest.start_block + epoch * self.manifest.phases.total();
         self.world.run_to(start + offset);
     }
@@ -224,9 +227,9 @@ impl Play {
         credits.collect()
     }
 
-    /// Every merge that a node computed: (epoch, stage), root, whether all shards agreed, contributors.
-    pub(crate) fn merges(&self) -> BTreeMap<(u32, u16), BTreeSet<(String, bool, u32)>> {
-        let mut found: BTreeMap<(u32, u16), BTreeSet<(String, bool, u32)>> = BTreeMap::new();
+    /// Every merge that a node computed.
+    pub(crate) fn merges(&self) -> Merges {
+        let mut found = Merges::new();
         for report in self.reports() {
             if let Report::Merge { epoch, stage, root, agreed, contributors, .. } = report {
                 let merge = (root.clone(), *agreed, *contributors);
