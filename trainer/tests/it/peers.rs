@@ -50,6 +50,20 @@ fn codes_and_gradients_of_another_size_are_refused() {
     }
 }
 
+/// Headers of nothing: their lengths add up.
+#[test]
+fn codes_without_rows_or_without_dimensions_are_refused() {
+    let (mut all, sent, inputs, targets) = scene(true);
+    for kind in [0u8, 1] {
+        for (rows, width, body) in [(0u32, WIDTH, 0), (1, 0, usize::from(kind)), (0, 0, 0)] {
+            let mut empty = vec![0xC0, kind];
+            empty.extend([rows.to_le_bytes(), width.to_le_bytes()].concat());
+            empty.resize(HEADER + body, 0);
+            assert!(refused(&mut all, &sent, &inputs, &targets, &empty));
+        }
+    }
+}
+
 #[test]
 fn numbers_that_are_not_finite_are_refused() {
     let (mut all, sent, inputs, targets) = scene(false);

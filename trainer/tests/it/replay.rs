@@ -92,6 +92,29 @@ fn a_gradient_that_comes_late_is_taken_at_the_version_of_its_forward_pass() {
 }
 
 #[test]
+fn the_last_eight_versions_are_kept_and_each_replays_its_own_code() {
+    let data = data();
+    let (inputs, targets) = microbatch(&data, 20);
+    let mut all = stages(CONTEXT, 12, true);
+    let grad = pass(&mut all, &inputs, &targets).grad;
+    let mut codes = Vec::new();
+    for number in 0..10 {
+        codes.push(all[0].forward(Input::Tokens(&inputs)).unwrap());
+        step(&mut all, &data, number);
+    }
+    codes.push(all[0].forward(Input::Tokens(&inputs)).unwrap());
+    assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "each step changes the code");
+    for (version, code) in codes.iter().enumerate() {
+        match all[0].replay(version as u32, Input::Tokens(&inputs), &grad) {
+            Ok((again, _)) => assert!(version >= 3 && again == *code, "version {version}"),
+            Err(Error::Version { oldest: 3, newest: 10, .. }) => assert!(version < 3, "{version}"),
+            Err(other) => panic!("version {version}: {other}"),
+        }
+    }
+    assert_eq!(all[0].accumulated(), 8);
+}
+
+#[test]
 fn what_a_peer_may_send_is_refused_without_a_trace() {
     let mut all = trained(1);
     let (inputs, targets) = microbatch(&data(), 1);
