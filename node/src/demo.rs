@@ -8,6 +8,7 @@ pub mod cast;
 pub mod chart;
 pub mod children;
 pub mod dev;
+pub mod pace;
 pub mod play;
 pub mod scratch;
 pub mod setup;

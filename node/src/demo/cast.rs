@@ -195,7 +195,7 @@ mod tests {
         cast.write_wallets(folder.path()).unwrap();
         for member in &cast.members {
             let wallet = Wallet::new(folder.path(), member.wallet());
-            let read = wallet.hotkey(&member.name).unwrap();
+            let read = wallet.hotkey(&member.name, None).unwrap();
             assert_eq!(read.public(), member.hotkey.public(), "{}", member.name);
         }
     }

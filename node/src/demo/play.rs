@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::demo::cast::{Cast, Member, Part};
 use crate::demo::children::{Act, Children};
 use crate::demo::dev::{Dev, Sealing};
+use crate::demo::pace;
 use crate::demo::scratch::Scratch;
 use crate::demo::setup::{self, Setup};
 use crate::demo::show::{DEMO, Show};
@@ -80,9 +81,15 @@ impl Play<'_> {
         let client = Client::connect(&url, CHAIN_START).await.or_user("cannot use the chain")?;
         let dev = Dev::connect(&url).await?;
         let manifest = self.set_up(&client, &dev, &mut show).await?;
+        let DemoSettings { miners, validators, block_time_ms, .. } = *self.settings;
+        let block_ms = pace::block_ms(&manifest, miners, validators, block_time_ms)?;
+        if block_ms > block_time_ms {
+            let step = format!("slowed the chain to a block each {block_ms} ms, for this machine");
+            show.report(DEMO, &Report::Setup { step })?;
+        }
         let mut alive = self.start_roles(children, &mut show, &url).await?;
         self.warp(&dev, &manifest, &mut show).await?;
-        dev.set_sealing(Sealing::Interval(self.settings.block_time_ms)).await?;
+        dev.set_sealing(Sealing::Interval(block_ms)).await?;
         show.begin(self.course(&manifest));
         self.watch(children, &mut show, &client, &manifest, &mut alive).await?;
         show.report(DEMO, &incentives(self.read_metagraph(&client).await?))?;

@@ -52,6 +52,9 @@ pub struct WorkCommitment {
     pub exponents_hash: Hash,
     /// Hash of what compression left over.
     pub residual_hash: Hash,
+    /// Whether compression started from what the epoch before left over at this stage, by the
+    /// miner's own commitment; else from zeros, as after a restart.
+    pub carried: bool,
 }
 
 /// Everything a hotkey has committed.
@@ -137,6 +140,7 @@ mod tests {
             delta_root: [2; 32],
             exponents_hash: [3; 32],
             residual_hash: [4; 32],
+            carried: true,
         };
         let vetoes = (0..20).map(|uid| (uid, [uid as u8; 32])).collect();
         Commitment { manifest: Some([9; 32]), ..Commitment::of_work(work) }

@@ -204,6 +204,12 @@ impl Membership {
         }
     }
 
+    /// Whether an epoch's plan is known: not where this node was away.
+    #[must_use]
+    pub fn has_plan(&self, epoch: u32) -> bool {
+        self.plans.contains_key(&epoch)
+    }
+
     /// The stage a miner had in an epoch's plan.
     #[must_use]
     pub fn stage_in(&self, epoch: u32, miner: &Hotkey) -> Option<u16> {

@@ -109,6 +109,8 @@ pub struct Miner {
     /// The residual with what the last merge lost here added back; it counts unless the others
     /// merged it.
     unmerged: Option<Vec<f32>>,
+    /// Whether this epoch's compression starts from the residual.
+    carried: bool,
     stage: Option<(u16, Stage)>,
     activity: Activity,
     epoch: Option<u32>,
@@ -130,6 +132,7 @@ impl Miner {
             residual: Vec::new(),
             residual_of: None,
             unmerged: None,
+            carried: false,
             stage: None,
             activity: Activity::Idle,
             epoch: None,
@@ -297,7 +300,8 @@ impl Miner {
         let before = plan.epoch.checked_sub(1);
         let before = before.filter(|before| self.ledger.work(*before).contains_key(&self.me));
         let carried = before.map(|before| (before, index));
-        if self.residual_of.is_none() || self.residual_of != carried {
+        self.carried = carried.is_some() && self.residual_of == carried;
+        if !self.carried {
             self.residual = vec![0.0; held.state.theta.len()];
         }
         let is_tail = usize::from(index) + 1 == plan.stages.len();
@@ -344,6 +348,7 @@ impl Miner {
                     delta_root: shard_index.root(),
                     exponents_hash: shard_index.exponents_hash,
                     residual_hash: shard_index.residual_hash,
+                    carried: self.carried,
                 };
                 provide(work.log_root, log.encode(), plan.epoch, out);
                 provide(work.delta_root, shard_index.encode(), plan.epoch, out);

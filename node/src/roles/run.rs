@@ -114,32 +114,7 @@ impl Run {
     /// What the trainer needs to know of a stage.
     #[must_use]
     pub fn stage_config(&self, stage: u16) -> StageConfig {
-        let Manifest { model, cut, adam, stages, batch, init_seed, .. } = &self.manifest;
-        StageConfig {
-            model: ModelConfig {
-                vocab: model.vocab,
-                d_model: model.d_model,
-                layers: model.layers,
-                heads: model.heads,
-                kv_heads: model.kv_heads,
-                d_ffn: model.d_ffn,
-                context: model.context,
-                rope_theta: model.rope_theta,
-            },
-            cut: CutConfig { width: cut.width, int8: cut.int8 },
-            adam: AdamConfig {
-                lr_micro: adam.lr_micro,
-                beta1_milli: adam.beta1_milli,
-                beta2_milli: adam.beta2_milli,
-                weight_decay_milli: adam.weight_decay_milli,
-                clip_milli: adam.clip_milli,
-                warmup_steps: adam.warmup_steps,
-            },
-            stages: *stages,
-            stage,
-            batch: *batch,
-            seed: *init_seed,
-        }
+        stage_config(&self.manifest, stage)
     }
 
     /// Bytes of an encoded state.
@@ -268,6 +243,37 @@ impl Run {
             epoch: position.map_or(0, |position| position.epoch),
             phase: position.map_or("wait".into(), |position| position.phase.to_string()),
         }));
+    }
+}
+
+/// What the trainer needs to know of a stage of a run.
+#[must_use]
+pub fn stage_config(manifest: &Manifest, stage: u16) -> StageConfig {
+    let Manifest { model, cut, adam, stages, batch, init_seed, .. } = manifest;
+    StageConfig {
+        model: ModelConfig {
+            vocab: model.vocab,
+            d_model: model.d_model,
+            layers: model.layers,
+            heads: model.heads,
+            kv_heads: model.kv_heads,
+            d_ffn: model.d_ffn,
+            context: model.context,
+            rope_theta: model.rope_theta,
+        },
+        cut: CutConfig { width: cut.width, int8: cut.int8 },
+        adam: AdamConfig {
+            lr_micro: adam.lr_micro,
+            beta1_milli: adam.beta1_milli,
+            beta2_milli: adam.beta2_milli,
+            weight_decay_milli: adam.weight_decay_milli,
+            clip_milli: adam.clip_milli,
+            warmup_steps: adam.warmup_steps,
+        },
+        stages: *stages,
+        stage,
+        batch: *batch,
+        seed: *init_seed,
     }
 }
 

@@ -43,6 +43,18 @@ fn a_miner_that_comes_back_fetches_its_stage_and_earns_again() {
 }
 
 #[test]
+fn a_miner_that_restarts_between_two_epochs_goes_on_without_its_residual() {
+    let mut play = Scene::new(35, 3).open();
+    play.play_to_block(0, 27);
+    play.world.kill(2);
+    play.play_to_block(0, 28);
+    play.restart(2);
+    play.play_to_epoch(3);
+    assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
+    assert!(play.incentives(2)[2] > 0, "{:?}", play.incentives(2));
+}
+
+#[test]
 fn a_validator_that_restarts_sets_weights_again() {
     let mut play = Scene::new(33, 4).open();
     play.play_to_block(1, 10);

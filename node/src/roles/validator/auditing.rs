@@ -70,19 +70,25 @@ impl Validator {
             let count = self.run.manifest.audit.windows as usize;
             let windows = log.windows().len();
             // The residual carries over only within a stage, from the epoch just before.
-            let carried = before
+            let residual = before
                 .as_ref()
-                .filter(|(before, _)| self.membership.stage_in(*before, &miner) == Some(log.stage));
-            let residual = carried.and_then(|(_, work)| work.get(&miner)).map(|w| w.residual_hash);
+                .filter(|(before, _)| self.membership.stage_in(*before, &miner) == Some(log.stage))
+                .and_then(|(_, work)| work.get(&miner))
+                .map(|work| work.residual_hash);
+            let seen = number.checked_sub(1).is_none_or(|e| self.membership.has_plan(e));
+            if work.carried && residual.is_none() && seen {
+                failed.push((miner, Failure::BadLog));
+                continue;
+            }
             cases.push(Case {
                 plan: Arc::clone(&epoch.plan),
                 miner,
                 work: *work,
                 log: log.clone(),
                 theta: held.state.theta.as_slice().into(),
-                residual,
+                residual: residual.filter(|_| work.carried),
                 windows: choose_windows(&seed, &self.me, &miner, windows, count),
-                check_delta: held.sure,
+                check_delta: held.sure && (residual.is_some() || !work.carried),
             });
         }
         let mut audits = Vec::new();
