@@ -44,6 +44,11 @@ impl Keypair {
         sr25519::Pair::from_string(uri, None).map(Self).map_err(|_| KeyError::Secret)
     }
 
+    /// The key of an expanded secret, 64 bytes, as wallet files hold it.
+    pub(crate) fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
+        sr25519::Pair::from_seed_slice(secret).map(Self).map_err(|_| KeyError::Secret)
+    }
+
     /// The public key.
     #[must_use]
     pub fn public(&self) -> [u8; 32] {

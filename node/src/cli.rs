@@ -17,7 +17,10 @@ pub use demo::DemoArgs;
 pub use localnet::{LocalnetArgs, LocalnetCommand, StartArgs};
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
-pub use wallet::{WalletArgs, WalletCommand, WalletFlags, WalletNewArgs};
+pub use wallet::{
+    WalletArgs, WalletCommand, WalletFlags, WalletNewArgs, WalletRegenArgs, WalletSignArgs,
+    WalletVerifyArgs, WhichKey,
+};
 
 /// Train one model together, over the internet, on a Bittensor subnet.
 ///

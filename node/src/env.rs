@@ -1,7 +1,9 @@
 //! Every environment variable that the program reads.
 //!
 //! The names are those of the Bittensor SDK and btcli where these have one, so that an operator's
-//! shell profile keeps working; our own begin with `IOTA_`. A flag wins over its variable.
+//! shell profile keeps working; our own begin with `IOTA_`. A flag wins over its variable. Besides
+//! these, an encrypted key file's password is read from the variable that the Bittensor wallet names
+//! for its path (`iota_chain::wallet::Password::variable`).
 
 /// Directory of wallets, as in the SDK (`--wallet.path`).
 pub const WALLET_PATH: &str = "BT_WALLET_PATH";

@@ -1,10 +1,11 @@
 //! What a command starts with: a connection, keys, a manifest. Each is read here, so that what is
 //! wrong with it is said in one way, with what to do.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use iota_chain::wallet::{Wallet, WalletError};
+use iota_chain::wallet::{Password, Wallet, WalletError};
 use iota_chain::{Client, ConnectError, Keypair};
 
 use crate::error::{Context, Error, Result};
@@ -34,7 +35,8 @@ pub async fn connect(url: &str) -> Result<Client> {
 /// If its file is missing or unusable.
 pub fn hotkey(place: &WalletPlace) -> Result<Keypair> {
     let wallet = Wallet::new(&place.path, &place.name);
-    wallet.hotkey(&place.hotkey).map_err(|error| unusable(error, place))
+    let path = wallet.hotkey_path(&place.hotkey);
+    open(place, &path, |password| wallet.hotkey(&place.hotkey, password))
 }
 
 /// Reads a coldkey.
@@ -42,7 +44,43 @@ pub fn hotkey(place: &WalletPlace) -> Result<Keypair> {
 /// # Errors
 /// If its file is missing or unusable.
 pub fn coldkey(place: &WalletPlace) -> Result<Keypair> {
-    Wallet::new(&place.path, &place.name).coldkey().map_err(|error| unusable(error, place))
+    let wallet = Wallet::new(&place.path, &place.name);
+    open(place, &wallet.coldkey_path(), |password| wallet.coldkey(password))
+}
+
+/// Reads a key, with its password where it has one.
+fn open(
+    place: &WalletPlace,
+    path: &Path,
+    read: impl Fn(Option<&Password>) -> std::result::Result<Keypair, WalletError>,
+) -> Result<Keypair> {
+    let found = match read(None) {
+        Err(WalletError::Encrypted { .. }) => read(password(path)?.as_ref()),
+        other => other,
+    };
+    found.map_err(|error| unusable(error, place))
+}
+
+/// The password of a key file: from its environment variable, else typed; none where nobody can
+/// type.
+///
+/// # Errors
+/// If the variable holds none, or the terminal cannot be read.
+pub fn password(path: &Path) -> Result<Option<Password>> {
+    let variable = Password::variable(path);
+    if let Ok(value) = std::env::var(&variable) {
+        let password = Password::unveil(&variable, &value).ok_or_else(|| {
+            Error::argument(format!("`{variable}` holds no password"))
+                .hint("set it as the Bittensor wallet does, or unset it to be asked")
+        });
+        return password.map(Some);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let typed = rpassword::prompt_password(format!("password of {}: ", path.display()));
+    let typed = typed.or_argument("cannot read the terminal")?;
+    Ok(Some(typed.into()))
 }
 
 /// What to do about a wallet.
@@ -62,7 +100,11 @@ pub(crate) fn unusable(error: WalletError, place: &WalletPlace) -> Error {
         WalletError::Exists { .. } => {
             "keys are never overwritten; pass another `--wallet.hotkey`".into()
         }
-        _ => "pass a wallet whose key file is not encrypted".into(),
+        WalletError::Encrypted { path } => format!(
+            "type its password at a terminal, or set `{}` as the Bittensor wallet does",
+            Password::variable(path)
+        ),
+        _ => "try again; a password is not kept anywhere else".into(),
     };
     Error::argument(error).hint(hint)
 }

@@ -10,7 +10,6 @@
 //! whoever fills it. Nothing here decides anything about the protocol.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use iota_chain::{Call, Client, Keypair};
 use iota_p2p::Handle;
@@ -19,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Context, Error, Result};
+use crate::outfit;
 use crate::printer::Printer;
 use crate::protocol::commitment::Commitment;
 use crate::protocol::manifest::Manifest;
@@ -40,8 +40,6 @@ mod feed;
 use authority::Keys;
 use effects::{Effects, State};
 
-/// How long an endpoint may take to answer at first.
-const CONNECT: Duration = Duration::from_secs(10);
 /// Events that wait for the machine.
 const EVENTS: usize = 4096;
 /// Batches of effects that wait to be carried out.
@@ -55,19 +53,10 @@ const AXON_VERSION: u32 = 1;
 /// What the user gave is unusable (exit code 2), or the world refuses (1).
 pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -> Result<()> {
     let printer = Printer::new(settings.json);
-    let wallet = iota_chain::wallet::Wallet::new(&settings.wallet.path, &settings.wallet.name);
-    let hotkey =
-        wallet.hotkey(&settings.wallet.hotkey).or_argument("cannot load the hotkey").map_err(
-            |error| {
-                error.hint(format!(
-                    "make one with `iota wallet new --wallet.name {} --wallet.hotkey {}`, or check `--wallet.path`",
-                    settings.wallet.name, settings.wallet.hotkey
-                ))
-            },
-        )?;
-    let manifest = read_manifest(settings)?;
+    let hotkey = outfit::hotkey(&settings.wallet)?;
+    let manifest = outfit::manifest(&settings.manifest)?;
     let dataset = Arc::new(read_text(settings, &manifest)?);
-    let client = connect(&settings.chain).await?;
+    let client = outfit::connect(&settings.chain).await?;
     check_run(&client, settings, &manifest, &hotkey).await?;
     // Several roles share a machine; results do not depend on the number of threads.
     iota_trainer::use_threads(1);
@@ -106,24 +95,6 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
             Err(_) => Err(Error::user("the role's thread ended unexpectedly")),
         },
     }
-}
-
-/// Connects to a chain, with what to do when it does not answer.
-///
-/// # Errors
-/// An argument error that names `--chain`.
-pub async fn connect(url: &str) -> Result<Client> {
-    Client::connect(url, CONNECT)
-        .await
-        .or_argument("cannot use the chain")
-        .map_err(|error| error.hint("check `--chain`, and that a node listens there"))
-}
-
-fn read_manifest(settings: &RoleSettings) -> Result<Manifest> {
-    let path = &settings.manifest;
-    let what = || format!("cannot use the manifest {}", path.display());
-    let text = std::fs::read_to_string(path).or_argument(what())?;
-    Manifest::from_toml(&text).or_argument(what())
 }
 
 fn read_text(settings: &RoleSettings, manifest: &Manifest) -> Result<Dataset> {

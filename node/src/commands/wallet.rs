@@ -1,16 +1,18 @@
-//! `iota wallet`: thin, because btcli's files are the interface.
+//! `iota wallet`: thin, because btcli's files are the interface. Here is what shows; `keys` makes and
+//! uses secrets.
 
 use std::path::Path;
 
-use iota_chain::wallet::Wallet;
 use iota_chain::{Rao, from_ss58};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{ChainArgs, WalletCommand, WalletFlags, WalletNewArgs};
+use crate::cli::{ChainArgs, WalletCommand, WalletFlags};
 use crate::error::{Context, Error, Result};
-use crate::outfit::{self, unusable};
+use crate::outfit;
 use crate::printer::Printer;
-use crate::settings::Surroundings;
+use crate::settings::{Surroundings, WalletPlace};
+
+mod keys;
 
 /// The addresses of a wallet.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -38,13 +40,11 @@ struct PublicFile {
 pub(super) async fn run(command: WalletCommand) -> Result<()> {
     let around = Surroundings::of_process();
     match command {
-        WalletCommand::New(args) => make(&around, &args),
-        WalletCommand::Show { wallet, json } => {
-            let place = around.wallet(&wallet)?;
-            let found = read(&place.path.join(&place.name), &place.name);
-            let found = found.ok_or_else(|| missing(&place.path, &place.name))?;
-            print(Printer::new(json), &found)
-        }
+        WalletCommand::New(args) => keys::new(&around, &args),
+        WalletCommand::Regen(args) => keys::regen(&around, &args),
+        WalletCommand::Sign(args) => keys::sign(&around, &args),
+        WalletCommand::Verify(args) => keys::verify(&args),
+        WalletCommand::Show { wallet, json } => show(&around.wallet(&wallet)?, Printer::new(json)),
         WalletCommand::List { path, json } => {
             for wallet in list(&around.wallets(path.as_deref())?)? {
                 print(Printer::new(json), &wallet)?;
@@ -57,23 +57,8 @@ pub(super) async fn run(command: WalletCommand) -> Result<()> {
     }
 }
 
-/// Makes a hotkey, and before it the coldkey if there is none.
-fn make(around: &Surroundings, args: &WalletNewArgs) -> Result<()> {
-    let place = around.wallet(&args.wallet)?;
-    let wallet = Wallet::new(&place.path, &place.name);
-    if !wallet.coldkey_path().exists() {
-        wallet.create_coldkey(&rand::random()).map_err(|error| unusable(error, &place))?;
-    }
-    let made = wallet.create_hotkey(&place.hotkey, &rand::random());
-    made.map_err(|error| unusable(error, &place))?;
-    let printer = Printer::new(args.json);
-    if printer == Printer::Text {
-        let folder = place.path.join(&place.name);
-        printer.note(format!(
-            "the keys are not encrypted: keep {} safe, and a copy of it elsewhere",
-            folder.display()
-        ))?;
-    }
+/// Shows the addresses of one wallet.
+fn show(place: &WalletPlace, printer: Printer) -> Result<()> {
     let found = read(&place.path.join(&place.name), &place.name);
     print(printer, &found.ok_or_else(|| missing(&place.path, &place.name))?)
 }
@@ -156,6 +141,8 @@ fn print(printer: Printer, wallet: &Addresses) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use iota_chain::wallet::Wallet;
+
     use super::*;
 
     #[test]

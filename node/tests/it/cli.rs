@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 12] = [
     "",
     "demo",
     "localnet",
@@ -13,6 +13,9 @@ const COMMANDS: [&str; 9] = [
     "validator",
     "metagraph",
     "wallet new",
+    "wallet regen",
+    "wallet sign",
+    "wallet verify",
     "register",
     "run init",
 ];
