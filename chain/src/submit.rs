@@ -33,6 +33,13 @@ pub struct Inclusion {
     pub extrinsic: Hash,
 }
 
+/// A block's client, as subxt hands it on with what it sends.
+type At = subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>;
+/// What becomes of an extrinsic.
+type Progress = subxt::tx::TransactionProgress<PolkadotConfig, At>;
+/// An extrinsic in a block.
+type InBlock = subxt::tx::TransactionInBlock<PolkadotConfig, At>;
+
 /// Next nonce per account, so that several extrinsics can be on their way at once.
 #[derive(Clone, Default)]
 pub(crate) struct Nonces(Arc<Mutex<HashMap<Hotkey, u64>>>);
@@ -43,12 +50,24 @@ impl Client {
     /// # Errors
     /// [`SubmitError`], with what to do about it.
     pub async fn submit(&self, signer: &Keypair, call: &Call) -> Result<Inclusion, SubmitError> {
-        let sent = self.send(signer, call).await;
-        if sent.is_err() {
-            // The nonce was not used: ask the chain next time.
+        let block = self.include(signer, call).await;
+        if block.is_err() {
+            // Whether the nonce was used is not known: ask the chain next time.
             self.nonces.0.lock().await.remove(&signer.public());
         }
-        let mut progress = sent?;
+        let block = block?;
+        block.wait_for_success().await.map_err(failed)?;
+        let at = block.at().await.map_err(|error| SubmitError::Connection(error.to_string()))?;
+        Ok(Inclusion {
+            block: block.block_hash().0,
+            number: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
+            extrinsic: block.extrinsic_hash().0,
+        })
+    }
+
+    /// Sends a call and waits for the finalized block that has it, whatever became of it there.
+    async fn include(&self, signer: &Keypair, call: &Call) -> Result<InBlock, SubmitError> {
+        let mut progress = self.send(signer, call).await?;
         let finalized = async {
             while let Some(status) = progress.next().await {
                 match status.map_err(|error| SubmitError::Connection(error.to_string()))? {
@@ -63,28 +82,10 @@ impl Client {
             }
             Err(SubmitError::Connection("the subscription ended".into()))
         };
-        let block =
-            timeout(FINALITY, finalized).await.map_err(|_| SubmitError::Timeout(FINALITY))??;
-        block.wait_for_success().await.map_err(failed)?;
-        let at = block.at().await.map_err(|error| SubmitError::Connection(error.to_string()))?;
-        Ok(Inclusion {
-            block: block.block_hash().0,
-            number: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
-            extrinsic: block.extrinsic_hash().0,
-        })
+        timeout(FINALITY, finalized).await.map_err(|_| SubmitError::Timeout(FINALITY))?
     }
 
-    async fn send(
-        &self,
-        signer: &Keypair,
-        call: &Call,
-    ) -> Result<
-        subxt::tx::TransactionProgress<
-            PolkadotConfig,
-            subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>,
-        >,
-        SubmitError,
-    > {
+    async fn send(&self, signer: &Keypair, call: &Call) -> Result<Progress, SubmitError> {
         let lost = |error: &dyn std::fmt::Display| SubmitError::Connection(error.to_string());
         let at = self.latest().await.map_err(|error| lost(&error))?;
         let mut client = at.transactions();

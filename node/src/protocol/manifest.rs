@@ -136,7 +136,7 @@ pub struct AuditRules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaspRules {
-    /// Least effect on the loss that is flagged, in thousandths of a nat.
+    /// Least effect that is flagged, in thousandths of the mean loss.
     pub min_effect_milli: u32,
 }
 

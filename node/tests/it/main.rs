@@ -4,5 +4,6 @@
 
 mod cli;
 mod demo;
+mod python;
 mod support;
 mod wallet;

@@ -84,6 +84,7 @@ pub(super) struct Audit {
     /// Window and receipt within it that come next.
     at: (usize, usize),
     started: bool,
+    probed: bool,
     base: Vec<f32>,
     blobs: BTreeMap<Hash, Arc<[u8]>>,
     owed: BTreeMap<Hash, Failure>,
@@ -106,6 +107,7 @@ impl Audit {
             case,
             at: (0, 0),
             started: false,
+            probed: false,
             base: Vec::new(),
             blobs: BTreeMap::new(),
             owed: BTreeMap::new(),
@@ -220,6 +222,12 @@ impl Audit {
         self.verdict.is_none() && self.owed.is_empty() && self.doubts.is_empty()
     }
 
+    /// Whether a first microbatch was repeated. Who cheats all the time is caught by that, long
+    /// before all audits are through.
+    pub(super) fn is_probed(&self) -> bool {
+        self.probed
+    }
+
     /// Whether the stage holds this audit's parameters.
     pub(super) fn is_under_way(&self) -> bool {
         self.verdict.is_none() && (self.started || self.at != (0, 0))
@@ -241,6 +249,10 @@ impl Audit {
             self.verdict = Some(Ok(()));
             return Ok(());
         };
+        if !self.probed {
+            self.probed = true;
+            return self.probe(stage, &window, out);
+        }
         if !self.started {
             self.restore(stage, &window)?;
             self.started = true;
@@ -262,6 +274,23 @@ impl Audit {
             let doubt = Doubt { expected, base, about: About::Update(window.end.step) };
             self.doubt(doubt, window.end.hash, limit, out);
         }
+        Ok(())
+    }
+
+    /// Repeats the first microbatch of a window; the window itself begins anew later.
+    fn probe(
+        &mut self,
+        stage: &mut Stage,
+        window: &Window,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Failure> {
+        self.restore(stage, window)?;
+        let Some(receipt) = self.case.log.receipts[window.receipts.clone()].first().cloned() else {
+            return Ok(());
+        };
+        advance(stage, receipt.bwd_step)?;
+        self.repeat(stage, &receipt, out)?;
+        self.losses.clear();
         Ok(())
     }
 

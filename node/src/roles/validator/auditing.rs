@@ -116,9 +116,9 @@ impl Validator {
         let free = |audit: &Audit| {
             busy.iter().all(|(stage, miner)| *stage != audit.stage() || *miner == audit.miner())
         };
-        let Some(audit) = audits.iter_mut().find(|audit| audit.is_ready() && free(audit)) else {
-            return false;
-        };
+        let can_go_on = audits.iter_mut().filter(|audit| audit.is_ready() && free(audit));
+        // Probes first: `min_by_key` takes the first of equals.
+        let Some(audit) = can_go_on.min_by_key(|audit| audit.is_probed()) else { return false };
         let Some(stage) = self.stages.get_mut(&audit.stage()) else { return false };
         audit.work(stage, out);
         if self.conclude(out) {
