@@ -1,6 +1,7 @@
 //! The connection, and finalized blocks in order.
 
 use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use subxt::client::OnlineClientAtBlock;
@@ -26,8 +27,10 @@ const ATTEMPTS: u32 = 20;
 /// A connection to a chain. Clones share it.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) inner: OnlineClient<PolkadotConfig>,
+    /// Replaced when a lost connection is made anew.
+    online: Arc<RwLock<OnlineClient<PolkadotConfig>>>,
     pub(crate) nonces: Nonces,
+    genesis: Hash,
     url: String,
 }
 
@@ -60,22 +63,10 @@ impl Client {
         if !(url.starts_with("ws://") || url.starts_with("wss://")) {
             return Err(ConnectError::Url(url.to_owned()));
         }
-        let refused = |reason: String| ConnectError::Refused { url: url.to_owned(), reason };
-        let late = || ConnectError::Timeout { url: url.to_owned(), within };
-        let inner = timeout(within, OnlineClient::<PolkadotConfig>::from_insecure_url(url))
-            .await
-            .map_err(|_| late())?
-            .map_err(|error| refused(deepest(&error)))?;
-        let at = timeout(within, inner.at_current_block())
-            .await
-            .map_err(|_| late())?
-            .map_err(|error| refused(deepest(&error)))?;
-        let report = iota_metadata::check(at.metadata_ref());
-        if report.is_fatal() {
-            let report = report.to_string();
-            return Err(ConnectError::Incompatible { url: url.to_owned(), report });
-        }
-        Ok(Self { inner, nonces: Nonces::default(), url: url.to_owned() })
+        let online = dial(url, within).await?;
+        let genesis = online.genesis_hash().0;
+        let online = Arc::new(RwLock::new(online));
+        Ok(Self { online, nonces: Nonces::default(), genesis, url: url.to_owned() })
     }
 
     /// The endpoint.
@@ -87,15 +78,34 @@ impl Client {
     /// Hash of block 0.
     #[must_use]
     pub fn genesis_hash(&self) -> Hash {
-        self.inner.genesis_hash().0
+        self.genesis
+    }
+
+    fn online(&self) -> OnlineClient<PolkadotConfig> {
+        self.online.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes a lost connection anew, for all clones. One that answers is kept.
+    async fn redial(&self) -> Result<(), ReadError> {
+        if self.latest().await.is_ok() {
+            return Ok(());
+        }
+        let lost =
+            |error: ConnectError| ReadError::Rpc { what: "the chain", reason: error.to_string() };
+        let online = dial(&self.url, READ).await.map_err(lost)?;
+        if online.genesis_hash().0 != self.genesis {
+            return Err(ReadError::OtherChain { url: self.url.clone() });
+        }
+        *self.online.write().unwrap_or_else(PoisonError::into_inner) = online;
+        Ok(())
     }
 
     pub(crate) async fn at(&self, hash: Hash) -> Result<AtBlock, ReadError> {
-        rpc("a block", self.inner.at_block(subxt::utils::H256(hash))).await
+        rpc("a block", self.online().at_block(subxt::utils::H256(hash))).await
     }
 
     pub(crate) async fn latest(&self) -> Result<AtBlock, ReadError> {
-        rpc("the finalized block", self.inner.at_current_block()).await
+        rpc("the finalized block", self.online().at_current_block()).await
     }
 
     /// Number and hash of the last finalized block.
@@ -148,7 +158,10 @@ impl Client {
             what: WHAT,
             reason: error.to_string(),
         };
-        found.map(|found| found.decode().map_err(|error| decode(&error))).transpose()
+        let owner =
+            found.map(|found| found.decode().map_err(|error| decode(&error))).transpose()?;
+        // Where there is no subnet, the entry has its default.
+        Ok(owner.filter(|owner| *owner != Hotkey::default()))
     }
 
     /// Finalized blocks from a height on (the current one if none is given), without gaps.
@@ -167,10 +180,10 @@ impl Client {
 }
 
 impl BlockStream {
-    /// Number and hash of the next finalized block. Waits for it; a lost subscription is made anew.
+    /// Number and hash of the next finalized block. Waits for it; a lost connection is made anew.
     ///
     /// # Errors
-    /// [`ReadError`] when the connection stays lost.
+    /// [`ReadError`] when the connection stays lost, or leads to another chain.
     pub async fn next(&mut self) -> Result<(u32, Hash), ReadError> {
         let mut failures = 0;
         loop {
@@ -182,6 +195,11 @@ impl BlockStream {
                     tracing::debug!(%error, "block subscription lost");
                     self.blocks = None;
                     tokio::time::sleep(RETRY).await;
+                    match self.client.redial().await {
+                        Err(other @ ReadError::OtherChain { .. }) => return Err(other),
+                        Err(error) => tracing::debug!(%error, "chain not reached"),
+                        Ok(()) => {}
+                    }
                 }
             }
         }
@@ -193,25 +211,45 @@ impl BlockStream {
         while self.next > self.finalized {
             let blocks = match &mut self.blocks {
                 Some(blocks) => blocks,
-                None => self.blocks.insert(rpc(WHAT, self.client.inner.stream_blocks()).await?),
+                None => self.blocks.insert(rpc(WHAT, self.client.online().stream_blocks()).await?),
             };
             let ended = || ReadError::Rpc { what: WHAT, reason: "the subscription ended".into() };
             let block = blocks.next().await.ok_or_else(ended)?;
             let block = block.map_err(|e| ReadError::Rpc { what: WHAT, reason: e.to_string() })?;
             self.finalized = self.finalized.max(block.number());
         }
-        let at = rpc(WHAT, self.client.inner.at_block(self.next)).await?;
+        let at = rpc(WHAT, self.client.online().at_block(self.next)).await?;
         let found = (u32::try_from(self.next).unwrap_or(u32::MAX), at.block_hash().0);
         self.next += 1;
         Ok(found)
     }
 }
 
-/// The innermost cause: libraries wrap "connection refused" several times.
+/// Connects to an endpoint and checks what the chain there has.
+async fn dial(url: &str, within: Duration) -> Result<OnlineClient<PolkadotConfig>, ConnectError> {
+    let refused = |reason: String| ConnectError::Refused { url: url.to_owned(), reason };
+    let late = || ConnectError::Timeout { url: url.to_owned(), within };
+    let online = timeout(within, OnlineClient::<PolkadotConfig>::from_insecure_url(url))
+        .await
+        .map_err(|_| late())?
+        .map_err(|error| refused(deepest(&error)))?;
+    let at = timeout(within, online.at_current_block())
+        .await
+        .map_err(|_| late())?
+        .map_err(|error| refused(deepest(&error)))?;
+    let report = iota_metadata::check(at.metadata_ref());
+    if report.is_fatal() {
+        let report = report.to_string();
+        return Err(ConnectError::Incompatible { url: url.to_owned(), report });
+    }
+    Ok(online)
+}
+
+/// The innermost cause: libraries wrap "connection refused" several times, some in words only.
 fn deepest(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    cause.to_string().trim_start_matches("RPC error: client error: ").to_owned()
 }

@@ -53,6 +53,12 @@ pub enum ReadError {
         /// What was read.
         what: &'static str,
     },
+    /// The connection was lost, and where the chain was there is another one now.
+    #[error("{url} serves another chain than before")]
+    OtherChain {
+        /// The endpoint.
+        url: String,
+    },
     /// The chain answered with something else than its metadata promises, or too much.
     #[error("{what} has an unexpected form: {reason}")]
     Form {

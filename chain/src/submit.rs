@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subxt::PolkadotConfig;
 use subxt::config::DefaultExtrinsicParamsBuilder;
-use subxt::error::DispatchError;
+use subxt::error::{
+    BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError as Events,
+};
+use subxt::extrinsics::ExtrinsicEvents;
 use subxt::tx::TransactionStatus;
+use subxt::{ArcMetadata, PolkadotConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -56,8 +59,9 @@ impl Client {
             self.nonces.0.lock().await.remove(&signer.public());
         }
         let block = block?;
-        block.wait_for_success().await.map_err(failed)?;
+        let events = block.wait_for_success().await.map_err(failed)?;
         let at = block.at().await.map_err(|error| SubmitError::Connection(error.to_string()))?;
+        check_sudo(&events, &at.metadata())?;
         Ok(Inclusion {
             block: block.block_hash().0,
             number: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
@@ -106,9 +110,22 @@ impl Client {
         let progress = timeout(FINALITY, signable.submit_and_watch())
             .await
             .map_err(|_| SubmitError::Timeout(FINALITY))?
-            .map_err(|error| rejected(&error.to_string()))?;
+            .map_err(not_sent)?;
         *next += 1;
         Ok(progress)
+    }
+}
+
+/// Only the node's own answer is a refusal, and its reason is in the data that comes with it.
+fn not_sent(error: ExtrinsicError) -> SubmitError {
+    match error {
+        ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(
+            subxt::rpcs::Error::User(answer),
+        ))) => {
+            let data = answer.data.as_ref().map(|data| data.get()).unwrap_or_default();
+            rejected(&format!("{} ({}) {data}", answer.message, answer.code))
+        }
+        error => SubmitError::Connection(error.to_string()),
     }
 }
 
@@ -117,8 +134,27 @@ fn rejected(message: &str) -> SubmitError {
     SubmitError::Rejected { name, remedy }
 }
 
-fn failed(error: subxt::error::TransactionEventsError) -> SubmitError {
-    use subxt::error::TransactionEventsError as Events;
+/// `sudo` succeeds whatever becomes of the call in it: that is in its event.
+fn check_sudo(
+    events: &ExtrinsicEvents<PolkadotConfig>,
+    metadata: &ArcMetadata,
+) -> Result<(), SubmitError> {
+    for event in events.iter() {
+        let event = event.map_err(|error| SubmitError::Connection(error.to_string()))?;
+        if (event.pallet_name(), event.event_name()) != ("Sudo", "Sudid") {
+            continue;
+        }
+        // A `Result<(), DispatchError>`.
+        if let [1, error @ ..] = event.field_bytes() {
+            let error = DispatchError::decode_from(error, metadata.clone());
+            let error = error.map_err(|error| SubmitError::Connection(error.to_string()))?;
+            return Err(failed(Events::ExtrinsicFailed(error)));
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: Events) -> SubmitError {
     let name = match &error {
         Events::ExtrinsicFailed(DispatchError::Module(module)) => {
             module.details().map(|details| details.variant.name.clone()).unwrap_or_default()

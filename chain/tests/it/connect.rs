@@ -1,0 +1,127 @@
+//! Connecting: what is checked, and what is said when nobody answers, or the wrong one.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use iota_chain::{Call, Client, ConnectError, SubmitError};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::net::{CONNECT, NET, Net, key};
+use crate::proxy::{Answers, Proxy};
+
+/// Time that a connection may take where it takes all.
+const SHORT: Duration = Duration::from_secs(1);
+
+async fn refusal(url: &str, within: Duration) -> ConnectError {
+    Client::connect(url, within).await.map(|_| ()).unwrap_err()
+}
+
+#[tokio::test]
+async fn a_dev_chain_has_all_that_is_relied_on() {
+    let net = Net::new().await;
+    let genesis = net.api.read(|chain| chain.genesis_hash()).await.unwrap();
+    assert_eq!(net.client.genesis_hash(), genesis.0);
+    assert_eq!(net.client.url(), net.api.url());
+    let client = subxt::OnlineClient::<subxt::PolkadotConfig>::from_insecure_url(net.api.url());
+    let at = client.await.unwrap().at_current_block().await.unwrap();
+    assert_eq!(iota_metadata::check(at.metadata_ref()).gaps, []);
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_without_a_required_api_is_refused_by_its_name() {
+    let net = Net::new().await;
+    let answers = Answers::Rewrite("get_neurons_lite", "get_neurons_life");
+    let proxy = Proxy::start(net.api.local_addr(), answers).await;
+    let error = refusal(&proxy.url(), CONNECT).await;
+    assert!(matches!(error, ConnectError::Incompatible { .. }), "{error}");
+    let text = format!(
+        "the chain at {} lacks what this program relies on:\n\
+         - NeuronInfoRuntimeApi.get_neurons_lite: missing (disables everything)",
+        proxy.url()
+    );
+    assert_eq!(error.to_string(), text);
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_without_an_optional_call_is_used_without_it() {
+    let net = Net::new().await;
+    let answers = Answers::Rewrite("burned_register", "burned_registry");
+    let proxy = Proxy::start(net.api.local_addr(), answers).await;
+    let client = Client::connect(&proxy.url(), CONNECT).await.unwrap();
+    let alice = key("Alice");
+    let register = Call::BurnedRegister { netuid: NET, hotkey: alice.public() };
+    let error = client.submit(&alice, &register).await.unwrap_err();
+    assert!(matches!(error, SubmitError::Encode(_)), "{error}");
+    assert!(error.to_string().contains("burned_register"), "{error}");
+    let transfer = Call::Transfer { dest: key("Bob").public(), value: 1 };
+    net.sealed(1, client.submit(&alice, &transfer)).await.unwrap();
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_closed_port_is_named_with_its_cause() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let begun = Instant::now();
+    let error = refusal(&url, CONNECT).await;
+    assert!(begun.elapsed() < CONNECT);
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
+    let text = error.to_string();
+    let said =
+        format!("cannot connect to {url}: Error when opening the TCP socket: Connection ref");
+    assert!(text.starts_with(&said), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up_in_time() {
+    // Connections wait in its queue: nobody accepts them.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let begun = Instant::now();
+    let error = refusal(&url, SHORT).await;
+    assert!(matches!(error, ConnectError::Timeout { .. }), "{error}");
+    assert_eq!(error.to_string(), format!("no answer from {url} within 1 s"));
+    assert!(begun.elapsed() >= SHORT && begun.elapsed() < CONNECT);
+}
+
+#[tokio::test]
+async fn a_chain_that_falls_silent_midway_is_given_up_in_time() {
+    let net = Net::new().await;
+    // Within the handshake, within the first answers, within the metadata.
+    let attempts = [20, 200, 50_000].map(|bytes| {
+        let address = net.api.local_addr();
+        async move {
+            let proxy = Proxy::start(address, Answers::Stall(bytes)).await;
+            refusal(&proxy.url(), SHORT).await
+        }
+    });
+    for error in futures::future::join_all(attempts).await {
+        assert!(matches!(error, ConnectError::Timeout { .. }), "{error}");
+    }
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_of_something_else_is_refused() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        stream
+    };
+    let (_open, error) = tokio::join!(server, refusal(&url, CONNECT));
+    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("404"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_of_another_kind_is_refused_before_it_is_dialled() {
+    let error = refusal("http://127.0.0.1:9944", CONNECT).await;
+    assert_eq!(error.to_string(), "`http://127.0.0.1:9944` is not a ws:// or wss:// address");
+}
