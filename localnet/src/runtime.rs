@@ -155,6 +155,7 @@ impl crate::pallets::aura::Config for Runtime {}
 
 impl crate::pallets::subtensor::Config for Runtime {
     type Currency = Balances;
+    type Committed = Commitments;
 }
 
 impl crate::pallets::commitments::Config for Runtime {}

@@ -140,3 +140,9 @@ pub mod pallet {
         }
     }
 }
+
+impl<T: Config> crate::pallets::subtensor::Committed<T::AccountId> for Pallet<T> {
+    fn committed(netuid: u16, hotkey: &T::AccountId) -> Option<Vec<u8>> {
+        CommitmentOf::<T>::get(netuid, hotkey).map(|stored| stored.info.encode())
+    }
+}

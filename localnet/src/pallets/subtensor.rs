@@ -16,22 +16,31 @@ mod epoch;
 mod errors;
 mod events;
 mod guards;
+mod identity;
 mod info;
+mod market;
 mod neurons;
+mod owner;
 mod pool;
 mod registration;
 mod schedule;
 mod serving;
 mod stake;
 mod storage;
+mod storage_shown;
 mod subnets;
 mod types;
 mod weights;
 pub mod yuma;
 
+pub use identity::{ChainIdentityV2, SubnetIdentityV3};
+pub use info::*;
 pub use pallet::*;
 pub use serving::Axon;
-pub use types::{AxonInfo, NeuronInfo, NeuronInfoLite, PrometheusInfo, SafeFloat};
+pub use types::{
+    AxonInfo, EpochConsensus, NeuronCertificate, NeuronInfo, NeuronInfoLite, PrometheusInfo,
+    SafeFloat,
+};
 
 use frame_support::pallet_macros::import_section;
 
@@ -42,27 +51,33 @@ pub const ROOT: u16 = 0;
 #[import_section(errors::errors)]
 #[import_section(events::events)]
 #[import_section(storage::storage)]
+#[import_section(storage_shown::storage_shown)]
 #[frame_support::pallet]
 pub mod pallet {
-    use super::{AxonInfo, PrometheusInfo, ROOT, SafeFloat, serving::Axon};
+    use super::{
+        AxonInfo, ChainIdentityV2, EpochConsensus, NeuronCertificate, PrometheusInfo, ROOT,
+        SafeFloat, SubnetIdentityV3, info::Committed, serving::Axon,
+    };
     use core::marker::PhantomData;
     use frame_support::{
         pallet_prelude::*,
         storage::Key as NMapKey,
         traits::{
-            ConstBool, ConstU8, ConstU16, ConstU64,
+            ConstBool, ConstU8, ConstU16, ConstU32, ConstU64,
             fungible::{Inspect, Mutate},
         },
     };
     use frame_system::pallet_prelude::*;
     use sp_runtime::SaturatedConversion;
-    use substrate_fixed::types::{I96F32, U64F64, U96F32};
+    use substrate_fixed::types::{I64F64, I96F32, U64F64, U96F32};
 
     /// What the pallet needs from the runtime.
     #[pallet::config]
     pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>> {
         /// Free TAO balances.
         type Currency: Inspect<Self::AccountId, Balance = u64> + Mutate<Self::AccountId>;
+        /// What hotkeys have committed.
+        type Committed: Committed<Self::AccountId>;
     }
 
     #[pallet::pallet]

@@ -4,10 +4,17 @@ pub use expanded::{RUNTIME_API_VERSIONS, api::dispatch};
 
 #[expect(missing_docs, reason = "the macro expands to items that it leaves undocumented")]
 mod expanded {
-    use crate::pallets::subtensor::{NeuronInfo, NeuronInfoLite};
+    use crate::pallets::subtensor::{
+        AutoStakeDestination, BlockEmission, DelegateInfo, Delegated, DynamicInfo, HyperparamEntry,
+        Metagraph, NeuronInfo, NeuronInfoLite, SelectiveMetagraph, SimSwapResult,
+        StakeAvailability, StakeInfo, SubnetHyperparams, SubnetHyperparamsV2, SubnetInfo,
+        SubnetInfoV2, SubnetPrice, SubnetState,
+    };
     use crate::runtime::{
         AccountId, Balance, Block, Executive, Nonce, Runtime, RuntimeCall, SubtensorModule, System,
-        TransactionPayment, VERSION, construct, subtensor_apis,
+        TransactionPayment, VERSION,
+        construct::{self, metadata},
+        subtensor_apis,
     };
     use frame_support::weights::Weight;
     use pallet_transaction_payment_rpc_runtime_api::{FeeDetails, RuntimeDispatchInfo};
@@ -20,6 +27,11 @@ mod expanded {
         transaction_validity::{TransactionSource, TransactionValidity},
     };
     use sp_version::RuntimeVersion;
+    use std::collections::BTreeMap;
+
+    fn metadata_at_version(version: u32) -> Option<OpaqueMetadata> {
+        metadata::at_version(version).map(|metadata| OpaqueMetadata::new(metadata.into()))
+    }
 
     impl_runtime_apis! {
         impl sp_api::Core<Block> for Runtime {
@@ -38,15 +50,16 @@ mod expanded {
 
         impl sp_api::Metadata<Block> for Runtime {
             fn metadata() -> OpaqueMetadata {
-                OpaqueMetadata::new(Runtime::metadata().into())
+                let first = metadata::VERSIONS[0];
+                metadata_at_version(first).unwrap_or_else(|| OpaqueMetadata::new(Vec::new()))
             }
 
             fn metadata_at_version(version: u32) -> Option<OpaqueMetadata> {
-                Runtime::metadata_at_version(version)
+                metadata_at_version(version)
             }
 
             fn metadata_versions() -> Vec<u32> {
-                Runtime::metadata_versions()
+                metadata::VERSIONS.to_vec()
             }
         }
 
@@ -154,9 +167,158 @@ mod expanded {
             }
         }
 
+        impl subtensor_apis::DelegateInfoRuntimeApi<Block> for Runtime {
+            fn get_delegates() -> Vec<DelegateInfo<AccountId>> {
+                SubtensorModule::delegates()
+            }
+
+            fn get_delegate(delegate_account: AccountId) -> Option<DelegateInfo<AccountId>> {
+                SubtensorModule::delegate(&delegate_account)
+            }
+
+            fn get_delegated(delegatee_account: AccountId) -> Vec<Delegated<AccountId>> {
+                SubtensorModule::delegated(&delegatee_account)
+            }
+        }
+
         impl subtensor_apis::SubnetInfoRuntimeApi<Block> for Runtime {
+            fn get_subnet_info(netuid: u16) -> Option<SubnetInfo<AccountId>> {
+                SubtensorModule::subnet_info(netuid)
+            }
+
+            fn get_subnets_info() -> Vec<Option<SubnetInfo<AccountId>>> {
+                SubtensorModule::of_all_subnets(SubtensorModule::subnet_info)
+            }
+
+            fn get_subnet_info_v2(netuid: u16) -> Option<SubnetInfoV2<AccountId>> {
+                SubtensorModule::subnet_info_v2(netuid)
+            }
+
+            fn get_subnets_info_v2() -> Vec<Option<SubnetInfoV2<AccountId>>> {
+                SubtensorModule::of_all_subnets(SubtensorModule::subnet_info_v2)
+            }
+
+            fn get_subnet_hyperparams(netuid: u16) -> Option<SubnetHyperparams> {
+                SubtensorModule::hyperparameters(netuid)
+            }
+
+            fn get_subnet_hyperparams_v2(netuid: u16) -> Option<SubnetHyperparamsV2> {
+                SubtensorModule::hyperparameters_v2(netuid)
+            }
+
+            fn get_subnet_hyperparams_v3(netuid: u16) -> Option<Vec<HyperparamEntry>> {
+                SubtensorModule::hyperparameter_entries(netuid)
+            }
+
+            fn get_dynamic_info(netuid: u16) -> Option<DynamicInfo<AccountId>> {
+                SubtensorModule::dynamic_info(netuid)
+            }
+
+            fn get_all_dynamic_info() -> Vec<Option<DynamicInfo<AccountId>>> {
+                SubtensorModule::of_all_subnets(SubtensorModule::dynamic_info)
+            }
+
+            fn get_metagraph(netuid: u16) -> Option<Metagraph<AccountId>> {
+                SubtensorModule::metagraph(netuid)
+            }
+
+            fn get_all_metagraphs() -> Vec<Option<Metagraph<AccountId>>> {
+                SubtensorModule::of_all_subnets(SubtensorModule::metagraph)
+            }
+
+            fn get_mechagraph(netuid: u16, mecid: u8) -> Option<Metagraph<AccountId>> {
+                SubtensorModule::has_mechanism(netuid, mecid)
+                    .then(|| SubtensorModule::metagraph(netuid))?
+            }
+
+            fn get_all_mechagraphs() -> Vec<Option<Metagraph<AccountId>>> {
+                SubtensorModule::of_all_subnets(SubtensorModule::metagraph)
+            }
+
+            fn get_selective_metagraph(
+                netuid: u16,
+                metagraph_indexes: Vec<u16>,
+            ) -> Option<SelectiveMetagraph<AccountId>> {
+                SubtensorModule::selective_metagraph(netuid, &metagraph_indexes)
+            }
+
+            fn get_selective_mechagraph(
+                netuid: u16,
+                subid: u8,
+                metagraph_indexes: Vec<u16>,
+            ) -> Option<SelectiveMetagraph<AccountId>> {
+                SubtensorModule::has_mechanism(netuid, subid)
+                    .then(|| SubtensorModule::selective_metagraph(netuid, &metagraph_indexes))?
+            }
+
+            fn get_subnet_state(netuid: u16) -> Option<SubnetState<AccountId>> {
+                SubtensorModule::subnet_state(netuid)
+            }
+
+            fn get_coldkey_auto_stake_hotkey(
+                coldkey: AccountId,
+                netuid: u16,
+            ) -> Option<AccountId> {
+                AutoStakeDestination::<Runtime>::get(coldkey, netuid)
+            }
+
+            fn get_subnet_to_prune() -> Option<u16> {
+                None
+            }
+
             fn get_next_epoch_start_block(netuid: u16) -> Option<u64> {
                 SubtensorModule::next_epoch_start_block(netuid)
+            }
+
+            fn get_block_emission() -> u64 {
+                BlockEmission::<Runtime>::get()
+            }
+        }
+
+        impl subtensor_apis::StakeInfoRuntimeApi<Block> for Runtime {
+            fn get_stake_info_for_coldkey(
+                coldkey_account: AccountId,
+            ) -> Vec<StakeInfo<AccountId>> {
+                SubtensorModule::stakes_of(&coldkey_account)
+            }
+
+            fn get_stake_info_for_coldkeys(
+                coldkey_accounts: Vec<AccountId>,
+            ) -> Vec<(AccountId, Vec<StakeInfo<AccountId>>)> {
+                let stakes = |coldkey| {
+                    let stakes = SubtensorModule::stakes_of(&coldkey);
+                    (coldkey, stakes)
+                };
+                coldkey_accounts.into_iter().map(stakes).collect()
+            }
+
+            fn get_stake_info_for_hotkey_coldkey_netuid(
+                hotkey_account: AccountId,
+                coldkey_account: AccountId,
+                netuid: u16,
+            ) -> Option<StakeInfo<AccountId>> {
+                SubtensorModule::stake_info(&hotkey_account, &coldkey_account, netuid)
+            }
+
+            fn get_stake_availability_for_coldkeys(
+                coldkey_accounts: Vec<AccountId>,
+                netuids: Option<Vec<u16>>,
+            ) -> BTreeMap<AccountId, BTreeMap<u16, StakeAvailability>> {
+                let available = |coldkey| {
+                    let sums = SubtensorModule::stake_availability(&coldkey, netuids.as_deref());
+                    (coldkey, sums)
+                };
+                coldkey_accounts.into_iter().map(available).collect()
+            }
+
+            fn get_stake_fee(
+                _origin: Option<(AccountId, u16)>,
+                _origin_coldkey_account: AccountId,
+                _destination: Option<(AccountId, u16)>,
+                _destination_coldkey_account: AccountId,
+                _amount: u64,
+            ) -> u64 {
+                0
             }
         }
 
@@ -169,6 +331,18 @@ mod expanded {
         impl subtensor_apis::SwapRuntimeApi<Block> for Runtime {
             fn current_alpha_price(netuid: u16) -> u64 {
                 SubtensorModule::alpha_price_rao(netuid)
+            }
+
+            fn current_alpha_price_all() -> Vec<SubnetPrice> {
+                SubtensorModule::alpha_prices()
+            }
+
+            fn sim_swap_tao_for_alpha(netuid: u16, tao: u64) -> SimSwapResult {
+                SubtensorModule::simulate_purchase(netuid, tao)
+            }
+
+            fn sim_swap_alpha_for_tao(netuid: u16, alpha: u64) -> SimSwapResult {
+                SubtensorModule::simulate_sale(netuid, alpha)
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The list of pallets, from which FRAME derives the runtime's call, event, error and origin types.
 #![expect(missing_docs, reason = "the macro expands to items that it leaves undocumented")]
 
+pub(super) mod metadata;
+
 use super::{Block, UncheckedExtrinsic};
 use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::traits::Block as BlockT;

@@ -1,12 +1,12 @@
 //! Each block: what is minted, where it waits, and how an epoch pays it out.
 
 use super::{
-    AlphaDividendsPerSubnet, BlockEmission, Config, Delegates, FirstEmissionBlockNumber,
-    LastMechansimStepBlock, MinerBurned, NetworkRegistrationAllowed, OwnedHotkeys, Owner, Pallet,
-    PendingOwnerCut, PendingServerEmission, PendingValidatorEmission, SubnetAlphaIn,
-    SubnetAlphaInEmission, SubnetAlphaOut, SubnetAlphaOutEmission, SubnetEmissionEnabled,
-    SubnetMovingPrice, SubnetOwner, SubnetOwnerCut, SubnetOwnerHotkey, SubnetTaoInEmission,
-    SubtokenEnabled, TotalIssuance, Uids, epoch::Earned, types::mul_div,
+    AlphaDividendsPerSubnet, AutoStakeDestination, BlockEmission, Config, Delegates,
+    FirstEmissionBlockNumber, LastMechansimStepBlock, MinerBurned, NetworkRegistrationAllowed,
+    OwnedHotkeys, Owner, Pallet, PendingOwnerCut, PendingServerEmission, PendingValidatorEmission,
+    SubnetAlphaIn, SubnetAlphaInEmission, SubnetAlphaOut, SubnetAlphaOutEmission,
+    SubnetEmissionEnabled, SubnetMovingPrice, SubnetOwner, SubnetOwnerCut, SubnetOwnerHotkey,
+    SubnetTaoInEmission, SubtokenEnabled, TotalIssuance, Uids, epoch::Earned, types::mul_div,
 };
 use substrate_fixed::types::{I96F32, U96F32};
 
@@ -129,7 +129,10 @@ impl<T: Config> Pallet<T> {
             if withheld_from.contains(hotkey) {
                 withheld = withheld.saturating_add(*incentive);
             } else {
-                Self::increase_stake(hotkey, &Owner::<T>::get(hotkey), netuid, *incentive);
+                let coldkey = Owner::<T>::get(hotkey);
+                let chosen = AutoStakeDestination::<T>::get(&coldkey, netuid);
+                let place = chosen.as_ref().unwrap_or(hotkey);
+                Self::increase_stake(place, &coldkey, netuid, *incentive);
             }
         }
         let share = U96F32::saturating_from_num(withheld)

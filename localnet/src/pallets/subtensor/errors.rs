@@ -74,6 +74,9 @@ mod errors {
         /// The newest subnet is too recent.
         #[codec(index = 33)]
         NetworkTxRateLimitExceeded,
+        /// The delegate's last change of its take is too recent.
+        #[codec(index = 34)]
+        DelegateTxRateLimitExceeded,
         /// The subnet takes no registrations.
         #[codec(index = 37)]
         SubNetRegistrationDisabled,
@@ -86,6 +89,12 @@ mod errors {
         /// The subnet is full and nobody can be pruned.
         #[codec(index = 48)]
         NoNeuronIdAvailable,
+        /// A delegate's take may only be lowered by this call, and not below the least.
+        #[codec(index = 49)]
+        DelegateTakeTooLow,
+        /// A delegate's take is above the highest, or above the last one where it should fall.
+        #[codec(index = 50)]
+        DelegateTakeTooHigh,
         /// The subnet wants weights to be committed first.
         #[codec(index = 53)]
         CommitRevealEnabled,
@@ -98,18 +107,30 @@ mod errors {
         /// Alpha's lower value is out of range.
         #[codec(index = 57)]
         AlphaLowOutOfRange,
+        /// A part of an identity is too long.
+        #[codec(index = 73)]
+        InvalidIdentity,
         /// The subnet has no such mechanism.
         #[codec(index = 74)]
         MechanismDoesNotExist,
         /// No such subnet.
         #[codec(index = 76)]
         SubnetNotExists,
+        /// A batch's lists differ in length.
+        #[codec(index = 80)]
+        InputLengthsUnequal,
         /// The amount is below the least one.
         #[codec(index = 82)]
         AmountTooLow,
         /// The pool cannot fill the order.
         #[codec(index = 83)]
         InsufficientLiquidity,
+        /// The price would pass the order's limit.
+        #[codec(index = 84)]
+        SlippageTooHigh,
+        /// The subnet forbids transfers of stake.
+        #[codec(index = 85)]
+        TransferDisallowed,
         /// The subnet has started already.
         #[codec(index = 88)]
         FirstEmissionBlockNumberAlreadySet,
@@ -119,12 +140,18 @@ mod errors {
         /// Alpha of this subnet cannot be traded yet.
         #[codec(index = 94)]
         SubtokenDisabled,
+        /// The subnets are the same.
+        #[codec(index = 96)]
+        SameNetuid,
         /// A number is too large.
         #[codec(index = 104)]
         Overflow,
         /// Owners may not change this so short before an epoch.
         #[codec(index = 107)]
         AdminActionProhibitedDuringWeightsWindow,
+        /// Another subnet has this symbol.
+        #[codec(index = 109)]
+        SymbolAlreadyInUse,
         /// The value is out of range.
         #[codec(index = 114)]
         InvalidValue,
@@ -134,5 +161,23 @@ mod errors {
         /// The balance does not cover the subnet's cost.
         #[codec(index = 116)]
         CannotAffordLockCost,
+        /// This hotkey is the destination already.
+        #[codec(index = 119)]
+        SameAutoStakeHotkeyAlreadySet,
+        /// A registration costs more than the caller's limit.
+        #[codec(index = 135)]
+        RegistrationPriceLimitExceeded,
+        /// The tempo is out of the owner's range.
+        #[codec(index = 143)]
+        TempoOutOfBounds,
+        /// The activity cutoff's factor is out of range.
+        #[codec(index = 144)]
+        ActivityCutoffFactorMilliOutOfBounds,
+        /// An epoch is triggered already.
+        #[codec(index = 145)]
+        EpochTriggerAlreadyPending,
+        /// The regular epoch is too near.
+        #[codec(index = 146)]
+        AutoEpochAlreadyImminent,
     }
 }

@@ -16,6 +16,9 @@ mod events {
         /// Stake was sold: coldkey, hotkey, TAO, alpha, netuid, fee.
         #[codec(index = 3)]
         StakeRemoved(T::AccountId, T::AccountId, u64, u64, u16, u64),
+        /// Stake moved: coldkey, from hotkey and netuid, to hotkey and netuid, worth in TAO.
+        #[codec(index = 4)]
+        StakeMoved(T::AccountId, T::AccountId, u16, T::AccountId, u16, u64),
         /// Weights were set: netuid and mechanism, uid.
         #[codec(index = 5)]
         WeightsSet(u16, u16),
@@ -55,6 +58,9 @@ mod events {
         /// An axon was announced: netuid, hotkey.
         #[codec(index = 29)]
         AxonServed(u16, T::AccountId),
+        /// A server of metrics was announced: netuid, hotkey.
+        #[codec(index = 30)]
+        PrometheusServed(u16, T::AccountId),
         /// The hyperparameter was set: weights version key.
         #[codec(index = 33)]
         WeightsVersionKeySet(u16, u64),
@@ -88,6 +94,24 @@ mod events {
         /// The hyperparameter was set: start call delay.
         #[codec(index = 61)]
         StartCallDelaySet(u64),
+        /// A delegate's take fell: coldkey, hotkey, take of 65535.
+        #[codec(index = 65)]
+        TakeDecreased(T::AccountId, T::AccountId, u16),
+        /// A delegate's take rose: coldkey, hotkey, take of 65535.
+        #[codec(index = 66)]
+        TakeIncreased(T::AccountId, T::AccountId, u16),
+        /// A coldkey said who it is.
+        #[codec(index = 78)]
+        ChainIdentitySet(T::AccountId),
+        /// A subnet said what it is.
+        #[codec(index = 79)]
+        SubnetIdentitySet(u16),
+        /// Stake changed hands: from coldkey, to coldkey, hotkey, from and to netuid, worth in TAO.
+        #[codec(index = 92)]
+        StakeTransferred(T::AccountId, T::AccountId, T::AccountId, u16, u16, u64),
+        /// Stake became another subnet's: coldkey, hotkey, from and to netuid, worth in TAO.
+        #[codec(index = 93)]
+        StakeSwapped(T::AccountId, T::AccountId, u16, u16, u64),
         /// A subnet started: netuid, first block that earns.
         #[codec(index = 96)]
         FirstEmissionBlockNumberSet(u16, u64),
@@ -101,6 +125,42 @@ mod events {
             netuid: u16,
             /// Alpha by uid, in rao.
             emissions: Vec<u64>,
+        },
+        /// A subnet's alpha got another sign.
+        #[codec(index = 106)]
+        SymbolUpdated {
+            /// The subnet.
+            netuid: u16,
+            /// The sign, in UTF-8.
+            symbol: Vec<u8>,
+        },
+        /// A coldkey chose where its incentive is staked.
+        #[codec(index = 113)]
+        AutoStakeDestinationSet {
+            /// The coldkey.
+            coldkey: T::AccountId,
+            /// The subnet.
+            netuid: u16,
+            /// The destination.
+            hotkey: T::AccountId,
+        },
+        /// The hyperparameter was set: activity cutoff's factor, of 1000.
+        #[codec(index = 135)]
+        ActivityCutoffFactorMilliSet {
+            /// The subnet.
+            netuid: u16,
+            /// Thousandths of a tempo.
+            factor_milli: u32,
+        },
+        /// An epoch was triggered.
+        #[codec(index = 136)]
+        EpochTriggered {
+            /// The subnet.
+            netuid: u16,
+            /// Its owner.
+            by: T::AccountId,
+            /// When it runs.
+            fires_at: u64,
         },
     }
 }

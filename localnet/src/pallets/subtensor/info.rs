@@ -1,87 +1,89 @@
-//! What clients read of neurons.
+//! What clients read through the runtime APIs.
+
+mod delegates;
+mod hyperparameters;
+mod metagraph;
+mod neurons;
+mod prices;
+mod stakes;
+mod subnets;
+
+pub use delegates::{DelegateInfo, Delegated};
+pub use hyperparameters::{
+    HyperparamEntry, HyperparamValue, SubnetHyperparams, SubnetHyperparamsV2,
+};
+pub use metagraph::{Metagraph, SelectiveMetagraph};
+pub use prices::{SimSwapResult, SubnetPrice};
+pub use stakes::{StakeAvailability, StakeInfo};
+pub use subnets::{DynamicInfo, SubnetInfo, SubnetInfoV2, SubnetState};
 
 use super::{
-    Active, Axons, Bonds, Config, Consensus, Dividends, Emission, Incentive, Keys, LastUpdate,
-    NeuronInfo, NeuronInfoLite, Owner, Pallet, Prometheus, SubnetworkN, ValidatorPermit,
-    ValidatorTrust, Weights,
+    Config, Keys, MechanismCountCurrent, NetworksAdded, Pallet, ROOT, SubnetIdentitiesV3,
+    SubnetworkN, TokenSymbol,
 };
 use codec::Compact;
 
-impl<T: Config> Pallet<T> {
-    /// All neurons of a subnet by uid, without weights and bonds.
-    pub fn neurons(netuid: u16) -> Vec<NeuronInfoLite<T::AccountId>> {
-        (0..SubnetworkN::<T>::get(netuid)).filter_map(|uid| Self::neuron(netuid, uid)).collect()
-    }
-
-    /// One neuron, without weights and bonds.
-    pub fn neuron(netuid: u16, uid: u16) -> Option<NeuronInfoLite<T::AccountId>> {
-        let hotkey = Keys::<T>::try_get(netuid, uid).ok()?;
-        let coldkey = Owner::<T>::get(&hotkey);
-        let stake = Self::stake_of(&hotkey, netuid);
-        Some(NeuronInfoLite {
-            stake: vec![(coldkey.clone(), Compact(stake))],
-            coldkey,
-            uid: Compact(uid),
-            netuid: Compact(netuid),
-            active: entry(Active::<T>::get(netuid), uid),
-            axon_info: Axons::<T>::get(netuid, &hotkey).unwrap_or_default(),
-            prometheus_info: Prometheus::<T>::get(netuid, &hotkey).unwrap_or_default(),
-            rank: Compact(0),
-            emission: Compact(entry(Emission::<T>::get(netuid), uid)),
-            incentive: Compact(entry(Incentive::<T>::get(netuid), uid)),
-            consensus: Compact(entry(Consensus::<T>::get(netuid), uid)),
-            trust: Compact(0),
-            validator_trust: Compact(entry(ValidatorTrust::<T>::get(netuid), uid)),
-            dividends: Compact(entry(Dividends::<T>::get(netuid), uid)),
-            last_update: Compact(entry(LastUpdate::<T>::get(netuid), uid)),
-            validator_permit: entry(ValidatorPermit::<T>::get(netuid), uid),
-            pruning_score: Compact(u16::MAX),
-            hotkey,
-        })
-    }
-
-    /// All neurons of a subnet by uid.
-    pub fn full_neurons(netuid: u16) -> Vec<NeuronInfo<T::AccountId>> {
-        (0..SubnetworkN::<T>::get(netuid))
-            .filter_map(|uid| Self::full_neuron(netuid, uid))
-            .collect()
-    }
-
-    /// One neuron.
-    pub fn full_neuron(netuid: u16, uid: u16) -> Option<NeuronInfo<T::AccountId>> {
-        let lite = Self::neuron(netuid, uid)?;
-        let compact = |row: Vec<(u16, u16)>| -> Vec<(Compact<u16>, Compact<u16>)> {
-            row.into_iter()
-                .filter(|(_, value)| *value > 0)
-                .map(|(to, value)| (Compact(to), Compact(value)))
-                .collect()
-        };
-        Some(NeuronInfo {
-            hotkey: lite.hotkey,
-            coldkey: lite.coldkey,
-            uid: lite.uid,
-            netuid: lite.netuid,
-            active: lite.active,
-            axon_info: lite.axon_info,
-            prometheus_info: lite.prometheus_info,
-            stake: lite.stake,
-            rank: lite.rank,
-            emission: lite.emission,
-            incentive: lite.incentive,
-            consensus: lite.consensus,
-            trust: lite.trust,
-            validator_trust: lite.validator_trust,
-            dividends: lite.dividends,
-            last_update: lite.last_update,
-            validator_permit: lite.validator_permit,
-            weights: compact(Weights::<T>::get(netuid, uid)),
-            bonds: compact(Bonds::<T>::get(netuid, uid)),
-            pruning_score: lite.pruning_score,
-        })
-    }
+/// What hotkeys have committed, as the metagraph shows it.
+pub trait Committed<AccountId> {
+    /// The SCALE bytes of a hotkey's commitment on a subnet.
+    fn committed(netuid: u16, hotkey: &AccountId) -> Option<Vec<u8>>;
 }
 
 /// `all[uid]`, or nothing's value.
-fn entry<V: Copy + Default>(all: Vec<V>, uid: u16) -> V {
+fn entry<V: Copy + Default>(all: &[V], uid: u16) -> V {
     all.get(usize::from(uid)).copied().unwrap_or_default()
+}
+
+/// Each value as a compact number.
+fn compact<V: Copy>(values: &[V]) -> Vec<Compact<V>> {
+    values.iter().copied().map(Compact).collect()
+}
+
+/// The pairs whose value is not zero.
+fn compact_pairs(row: Vec<(u16, u16)>) -> Vec<(Compact<u16>, Compact<u16>)> {
+    let set = row.into_iter().filter(|(_, value)| *value > 0);
+    set.map(|(to, value)| (Compact(to), Compact(value))).collect()
+}
+
+/// Text as clients of these APIs want it.
+fn text(bytes: Vec<u8>) -> Vec<Compact<u8>> {
+    compact(&bytes)
+}
+
+impl<T: Config> Pallet<T> {
+    /// All subnets and the root, in rising order.
+    pub(super) fn all_netuids() -> Vec<u16> {
+        let root = NetworksAdded::<T>::get(ROOT).then_some(ROOT);
+        root.into_iter().chain(Self::netuids()).collect()
+    }
+
+    /// Something of every subnet, the root first.
+    pub fn of_all_subnets<V>(of: impl Fn(u16) -> Option<V>) -> Vec<Option<V>> {
+        Self::all_netuids().into_iter().map(of).collect()
+    }
+
+    /// Whether a subnet has a mechanism.
+    pub fn has_mechanism(netuid: u16, mechanism: u8) -> bool {
+        mechanism < MechanismCountCurrent::<T>::get(netuid)
+    }
+
+    /// Hotkeys of a subnet by uid.
+    fn hotkeys(netuid: u16) -> Vec<T::AccountId> {
+        (0..SubnetworkN::<T>::get(netuid)).map(|uid| Keys::<T>::get(netuid, uid)).collect()
+    }
+
+    /// What a subnet calls itself.
+    fn subnet_name(netuid: u16) -> Vec<Compact<u8>> {
+        let given = SubnetIdentitiesV3::<T>::get(netuid).map(|identity| identity.subnet_name);
+        text(match given {
+            Some(name) if !name.is_empty() => name,
+            _ if netuid == ROOT => b"root".to_vec(),
+            _ => b"unknown".to_vec(),
+        })
+    }
+
+    /// The sign of a subnet's alpha.
+    fn symbol(netuid: u16) -> Vec<Compact<u8>> {
+        text(TokenSymbol::<T>::get(netuid))
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Active, Axons, BlockAtRegistration, Bonds, Config, Consensus, Dividends, Emission, Incentive,
-    IsNetworkMember, Keys, LastUpdate, Pallet, Prometheus, StakeWeight, SubnetworkN, Uids,
-    ValidatorPermit, ValidatorTrust, Weights,
+    IsNetworkMember, Keys, LastUpdate, NeuronCertificates, Pallet, Prometheus, StakeWeight,
+    SubnetworkN, Uids, ValidatorPermit, ValidatorTrust, Weights,
 };
 use sp_runtime::SaturatedConversion;
 
@@ -37,6 +37,7 @@ impl<T: Config> Pallet<T> {
         IsNetworkMember::<T>::remove(&old, netuid);
         Axons::<T>::remove(netuid, &old);
         Prometheus::<T>::remove(netuid, &old);
+        NeuronCertificates::<T>::remove(netuid, &old);
         Weights::<T>::remove(netuid, uid);
         Bonds::<T>::remove(netuid, uid);
         for from in 0..SubnetworkN::<T>::get(netuid) {

@@ -26,19 +26,39 @@ impl<T: Config> Pallet<T> {
         Self::alpha_price(netuid).saturating_mul(rao).saturating_to_num::<u64>()
     }
 
-    /// Puts TAO into the pool and takes alpha out of it.
-    pub(super) fn buy_alpha(netuid: u16, tao: u64) -> Result<u64, Error<T>> {
-        let (pool_tao, pool_alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
-        let new_tao = pool_tao.checked_add(tao).ok_or(Error::<T>::Overflow)?;
-        let alpha = mul_div(pool_alpha.into(), tao.into(), new_tao.into()) as u64;
-        let left = pool_alpha.checked_sub(alpha).ok_or(Error::<T>::InsufficientLiquidity)?;
-        if alpha == 0 || left == 0 {
+    /// Alpha that `tao` would buy.
+    ///
+    /// # Errors
+    /// If it would buy nothing or empty the pool.
+    pub(super) fn alpha_for(netuid: u16, tao: u64) -> Result<u64, Error<T>> {
+        Self::trade(SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid), tao)
+    }
+
+    /// TAO that `alpha` would bring.
+    ///
+    /// # Errors
+    /// If it would bring nothing or empty the pool.
+    pub(super) fn tao_for(netuid: u16, alpha: u64) -> Result<u64, Error<T>> {
+        Self::trade(SubnetAlphaIn::<T>::get(netuid), SubnetTAO::<T>::get(netuid), alpha)
+    }
+
+    /// What `paid` into one side of a pool takes out of the other.
+    fn trade(side: u64, other: u64, paid: u64) -> Result<u64, Error<T>> {
+        let filled = side.checked_add(paid).ok_or(Error::<T>::Overflow)?;
+        let taken = mul_div(other.into(), paid.into(), filled.into()) as u64;
+        if taken == 0 || taken >= other {
             return Err(Error::<T>::InsufficientLiquidity);
         }
+        Ok(taken)
+    }
+
+    /// Puts TAO into the pool and takes alpha out of it.
+    pub(super) fn buy_alpha(netuid: u16, tao: u64) -> Result<u64, Error<T>> {
+        let alpha = Self::alpha_for(netuid, tao)?;
         let out =
             SubnetAlphaOut::<T>::get(netuid).checked_add(alpha).ok_or(Error::<T>::Overflow)?;
-        SubnetTAO::<T>::insert(netuid, new_tao);
-        SubnetAlphaIn::<T>::insert(netuid, left);
+        SubnetTAO::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(tao));
+        SubnetAlphaIn::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(alpha));
         SubnetAlphaOut::<T>::insert(netuid, out);
         TotalStake::<T>::mutate(|total| *total = total.saturating_add(tao));
         SubnetVolume::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(tao.into()));
@@ -47,18 +67,12 @@ impl<T: Config> Pallet<T> {
 
     /// Puts alpha into the pool and takes TAO out of it.
     pub(super) fn sell_alpha(netuid: u16, alpha: u64) -> Result<u64, Error<T>> {
-        let (pool_tao, pool_alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
-        let new_alpha = pool_alpha.checked_add(alpha).ok_or(Error::<T>::Overflow)?;
-        let tao = mul_div(pool_tao.into(), alpha.into(), new_alpha.into()) as u64;
-        let left = pool_tao.checked_sub(tao).ok_or(Error::<T>::InsufficientLiquidity)?;
+        let tao = Self::tao_for(netuid, alpha)?;
         let out = SubnetAlphaOut::<T>::get(netuid)
             .checked_sub(alpha)
             .ok_or(Error::<T>::InsufficientLiquidity)?;
-        if tao == 0 || left == 0 {
-            return Err(Error::<T>::InsufficientLiquidity);
-        }
-        SubnetTAO::<T>::insert(netuid, left);
-        SubnetAlphaIn::<T>::insert(netuid, new_alpha);
+        SubnetTAO::<T>::mutate(netuid, |sum| *sum = sum.saturating_sub(tao));
+        SubnetAlphaIn::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(alpha));
         SubnetAlphaOut::<T>::insert(netuid, out);
         TotalStake::<T>::mutate(|total| *total = total.saturating_sub(tao));
         SubnetVolume::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(tao.into()));

@@ -20,6 +20,7 @@ impl<T: Config> Pallet<T> {
         coldkey: &T::AccountId,
         netuid: u16,
         hotkey: &T::AccountId,
+        limit: Option<u64>,
     ) -> DispatchResult {
         ensure!(netuid != ROOT, Error::<T>::RegistrationNotPermittedOnRootSubnet);
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
@@ -29,6 +30,8 @@ impl<T: Config> Pallet<T> {
         ensure!(is_new, Error::<T>::HotKeyAlreadyRegisteredInSubNet);
         Self::ensure_owned(coldkey, hotkey)?;
         let price = Burn::<T>::get(netuid);
+        let affordable = limit.is_none_or(|limit| price <= limit);
+        ensure!(affordable, Error::<T>::RegistrationPriceLimitExceeded);
         ensure!(Self::can_spend(coldkey, price), Error::<T>::NotEnoughBalanceToStake);
         let full = SubnetworkN::<T>::get(netuid) >= MaxAllowedUids::<T>::get(netuid);
         let place = if full { Self::neuron_to_prune(netuid) } else { None };

@@ -1,7 +1,10 @@
 //! Where neurons serve.
 
-use super::{AxonInfo, Axons, Config, Error, Event, Pallet, ServingRateLimit, Uids};
-use frame_support::{dispatch::DispatchResult, ensure};
+use super::{
+    AxonInfo, Axons, Config, Error, Event, NeuronCertificate, NeuronCertificates, Pallet,
+    Prometheus, PrometheusInfo, ServingRateLimit, Uids,
+};
+use frame_support::{BoundedVec, dispatch::DispatchResult, ensure};
 
 /// What `serve_axon` announces.
 #[derive(Clone, Debug)]
@@ -23,14 +26,47 @@ pub struct Axon {
 }
 
 impl<T: Config> Pallet<T> {
-    pub(super) fn do_serve_axon(hotkey: &T::AccountId, netuid: u16, axon: Axon) -> DispatchResult {
+    pub(super) fn do_serve_axon(
+        hotkey: &T::AccountId,
+        netuid: u16,
+        axon: Axon,
+        certificate: Vec<u8>,
+    ) -> DispatchResult {
         Self::check_axon(hotkey, netuid, axon.ip_type, axon.ip, axon.port)?;
         let Axon { version, ip, port, ip_type, protocol, placeholder1, placeholder2 } = axon;
         let block = Self::now();
         let info =
             AxonInfo { block, version, ip, port, ip_type, protocol, placeholder1, placeholder2 };
         Axons::<T>::insert(netuid, hotkey, info);
+        // A certificate that is none is left out, not refused: so does the real chain.
+        if let Some((algorithm, key)) = certificate.split_first()
+            && let Ok(public_key) = BoundedVec::try_from(key.to_vec())
+        {
+            let certificate = NeuronCertificate { public_key, algorithm: *algorithm };
+            NeuronCertificates::<T>::insert(netuid, hotkey, certificate);
+        }
         Self::deposit_event(Event::AxonServed(netuid, hotkey.clone()));
+        Ok(())
+    }
+
+    pub(super) fn do_serve_prometheus(
+        hotkey: &T::AccountId,
+        netuid: u16,
+        version: u32,
+        (ip_type, ip, port): (u8, u128, u16),
+    ) -> DispatchResult {
+        let registered = Uids::<T>::contains_key(netuid, hotkey);
+        ensure!(registered, Error::<T>::HotKeyNotRegisteredInNetwork);
+        ensure!(ip_type == 4 || ip_type == 6, Error::<T>::InvalidIpType);
+        ensure!(is_address(ip_type, ip), Error::<T>::InvalidIpAddress);
+        let last = Prometheus::<T>::get(netuid, hotkey).map_or(0, |served| served.block);
+        let waited = Self::now().saturating_sub(last);
+        let late = last == 0 || waited >= ServingRateLimit::<T>::get(netuid);
+        ensure!(late, Error::<T>::ServingRateLimitExceeded);
+        let block = Self::now();
+        let info = PrometheusInfo { block, version, ip, port, ip_type };
+        Prometheus::<T>::insert(netuid, hotkey, info);
+        Self::deposit_event(Event::PrometheusServed(netuid, hotkey.clone()));
         Ok(())
     }
 

@@ -115,7 +115,12 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Takes at most a coldkey's part from a hotkey.
-    fn decrease_stake(hotkey: &T::AccountId, coldkey: &T::AccountId, netuid: u16, alpha: u64) {
+    pub(super) fn decrease_stake(
+        hotkey: &T::AccountId,
+        coldkey: &T::AccountId,
+        netuid: u16,
+        alpha: u64,
+    ) {
         let total = Self::stake_of(hotkey, netuid);
         let key = (hotkey, coldkey, netuid);
         let own = AlphaV2::<T>::get(key).billionths();

@@ -5,8 +5,9 @@ use super::{
     MaxAllowedUids, MaxAllowedValidators, MinAllowedWeights, NetworkLastLockCost,
     NetworkLastRegistered, NetworkLockReductionInterval, NetworkMinLockCost, NetworkRateLimit,
     NetworkRegisteredAt, NetworksAdded, Pallet, ROOT, StartCallDelay, SubnetAlphaIn,
-    SubnetEmissionEnabled, SubnetLimit, SubnetMechanism, SubnetOwner, SubnetOwnerHotkey, SubnetTAO,
-    SubtokenEnabled, Tempo, TotalIssuance, TotalNetworks, TotalStake, Uids, Yuma3On,
+    SubnetEmissionEnabled, SubnetIdentityV3, SubnetLimit, SubnetLocked, SubnetMechanism,
+    SubnetOwner, SubnetOwnerHotkey, SubnetTAO, SubtokenEnabled, Tempo, TotalIssuance,
+    TotalNetworks, TotalStake, Uids, Yuma3On,
 };
 use frame_support::{
     dispatch::{DispatchResult, RawOrigin},
@@ -46,6 +47,7 @@ impl<T: Config> Pallet<T> {
     pub(super) fn do_register_network(
         coldkey: &T::AccountId,
         hotkey: &T::AccountId,
+        identity: Option<SubnetIdentityV3>,
     ) -> DispatchResult {
         ensure!(Self::may_register_network(), Error::<T>::NetworkTxRateLimitExceeded);
         let room = TotalNetworks::<T>::get() <= SubnetLimit::<T>::get();
@@ -65,6 +67,9 @@ impl<T: Config> Pallet<T> {
         NetworkLastRegistered::<T>::put(Self::now());
         Self::append_neuron(netuid, hotkey);
         Self::deposit_event(Event::NetworkAdded(netuid, 1));
+        if let Some(identity) = identity {
+            Self::store_subnet_identity(netuid, identity)?;
+        }
         Ok(())
     }
 
@@ -91,6 +96,8 @@ impl<T: Config> Pallet<T> {
         SubnetAlphaIn::<T>::insert(netuid, pool);
         TotalStake::<T>::mutate(|total| *total = total.saturating_add(pool));
         Self::recycle_tao(cost.saturating_sub(pool));
+        SubnetLocked::<T>::insert(netuid, cost);
+        Self::assign_symbol(netuid);
     }
 
     pub(super) fn do_start_call(coldkey: &T::AccountId, netuid: u16) -> DispatchResult {

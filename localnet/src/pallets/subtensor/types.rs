@@ -1,6 +1,7 @@
 //! Values that the pallet stores or shows, as clients decode them.
 
 use codec::{Compact, Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::{BoundedVec, traits::ConstU32};
 use scale_info::TypeInfo;
 use sp_core::U256;
 
@@ -60,6 +61,27 @@ pub struct PrometheusInfo {
     pub port: u16,
     /// 4 or 6.
     pub ip_type: u8,
+}
+
+/// A neuron's TLS key.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct NeuronCertificate {
+    /// The key, of 64 bytes at most.
+    pub public_key: BoundedVec<u8, ConstU32<64>>,
+    /// Its kind.
+    pub algorithm: u8,
+}
+
+/// Which consensus a subnet's epochs run.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo,
+)]
+pub enum EpochConsensus {
+    /// Yuma Consensus.
+    #[default]
+    Yuma,
+    /// None: one validator's weights are the result.
+    Null,
 }
 
 /// A non-negative number: `mantissa * 10^exponent`.
