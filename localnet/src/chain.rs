@@ -15,6 +15,7 @@ use crate::{
         AccountId, Balance, Balances, BlockNumber, Executive, Genesis, Hash, Header, Nonce,
         RuntimeEvent, System, UncheckedExtrinsic, dispatch,
     },
+    shield::Shield,
 };
 use codec::{Decode, DecodeLimit, Encode};
 use frame_support::traits::fungible::Mutate;
@@ -79,6 +80,7 @@ pub struct Chain {
     states: States,
     history: History,
     pool: Pool,
+    shield: Shield,
     base_time_ms: u64,
     block_time_ms: u64,
 }
@@ -95,7 +97,9 @@ impl Chain {
         let mut balances: Vec<(AccountId, Balance)> =
             DEV_ACCOUNTS.iter().map(|(uri, rao)| (accounts::account(uri), *rao)).collect();
         balances.extend(config.funded.iter().map(|(key, rao)| (AccountId::from(*key), *rao)));
+        let shield = Shield::new(config.seed);
         let genesis = Genesis {
+            shield_key: shield.public().to_vec(),
             balances,
             sudo: accounts::account(SUDO),
             block_time_ms: config.block_time_ms,
@@ -114,6 +118,7 @@ impl Chain {
             states,
             history: History::new(header),
             pool: Pool::default(),
+            shield,
             base_time_ms: config.base_time_ms,
             block_time_ms: config.block_time_ms,
         })

@@ -21,6 +21,7 @@ mod producer;
 mod rpc;
 pub mod runtime;
 mod service;
+mod shield;
 mod signing;
 
 pub use api::{Api, ApiError, Handle};

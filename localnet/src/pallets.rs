@@ -4,4 +4,6 @@ pub mod admin_utils;
 pub mod aura;
 pub mod commitments;
 pub mod drand;
+pub mod mev_shield;
 pub mod subtensor;
+pub mod swap;

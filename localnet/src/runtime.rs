@@ -161,6 +161,8 @@ impl crate::pallets::subtensor::Config for Runtime {
 impl crate::pallets::commitments::Config for Runtime {}
 impl crate::pallets::admin_utils::Config for Runtime {}
 impl crate::pallets::drand::Config for Runtime {}
+impl crate::pallets::swap::Config for Runtime {}
+impl crate::pallets::mev_shield::Config for Runtime {}
 
 impl pallet_balances::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;

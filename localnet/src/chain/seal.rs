@@ -2,10 +2,11 @@
 
 use super::{Chain, Overlay, RuntimePanic, StoredBlock, decode};
 use crate::runtime::{BlockNumber, Executive, Hash, Header, RuntimeCall, UncheckedExtrinsic};
+use crate::{pallets::mev_shield, shield::Shield};
 use codec::Encode;
 use sp_runtime::{
     DispatchError,
-    traits::Header as _,
+    traits::{BlakeTwo256, Hash as _, Header as _},
     transaction_validity::{InvalidTransaction, TransactionValidityError},
 };
 use std::sync::Arc;
@@ -66,6 +67,15 @@ struct Outcome {
     panicked: Vec<(Hash, String)>,
 }
 
+impl Outcome {
+    fn include(&mut self, hash: Hash, bytes: Vec<u8>, result: Result<(), DispatchError>) {
+        // The timestamp inherent is first.
+        let index = u32::try_from(self.included.len() + 1).unwrap_or(u32::MAX);
+        self.included.push(Included { hash, index, result });
+        self.bodies.push(bytes);
+    }
+}
+
 impl Chain {
     /// Seals one block with what the pool holds ready.
     ///
@@ -98,7 +108,7 @@ impl Chain {
             refused => return Err(SealError::Timestamp(format!("{refused:?}"))),
         }
         overlay.run_if(change, Result::is_ok)?.map_err(SealError::Refused)?;
-        let outcome = apply(&mut overlay, &self.pool.ready());
+        let outcome = apply(&mut overlay, &self.pool.ready(), &self.shield);
         let header = overlay.run(Executive::finalize_block)?;
 
         let changes = overlay.into_changes();
@@ -131,7 +141,7 @@ fn timestamp(now: u64) -> UncheckedExtrinsic {
 }
 
 /// Applies the pool's extrinsics until the block is full.
-fn apply(overlay: &mut Overlay<'_>, ready: &[(Hash, Arc<[u8]>)]) -> Outcome {
+fn apply(overlay: &mut Overlay<'_>, ready: &[(Hash, Arc<[u8]>)], shield: &Shield) -> Outcome {
     let mut outcome = Outcome::default();
     let mut skipped = 0;
     for (hash, bytes) in ready {
@@ -142,12 +152,13 @@ fn apply(overlay: &mut Overlay<'_>, ready: &[(Hash, Arc<[u8]>)]) -> Outcome {
                 continue;
             }
         };
+        let hidden = hidden_in(&extrinsic, shield);
         match overlay.run_if(|| Executive::apply_extrinsic(extrinsic), Result::is_ok) {
             Ok(Ok(result)) => {
-                // The timestamp inherent is first.
-                let index = u32::try_from(outcome.included.len() + 1).unwrap_or(u32::MAX);
-                outcome.included.push(Included { hash: *hash, index, result });
-                outcome.bodies.push(bytes.to_vec());
+                outcome.include(*hash, bytes.to_vec(), result);
+                if let Some(bytes) = hidden {
+                    follow(overlay, &mut outcome, bytes);
+                }
             }
             Ok(Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources))) => {
                 skipped += 1;
@@ -172,4 +183,27 @@ fn apply(overlay: &mut Overlay<'_>, ready: &[(Hash, Arc<[u8]>)]) -> Outcome {
         }
     }
     outcome
+}
+
+/// The extrinsic that one carries hidden, if it opens.
+fn hidden_in(carrier: &UncheckedExtrinsic, shield: &Shield) -> Option<Vec<u8>> {
+    match &carrier.function {
+        RuntimeCall::MevShield(mev_shield::Call::submit_encrypted { ciphertext }) => {
+            shield.open(ciphertext)
+        }
+        _ => None,
+    }
+}
+
+/// Applies what a carrier hid. What is invalid is left out, as if it had never been sent.
+fn follow(overlay: &mut Overlay<'_>, outcome: &mut Outcome, bytes: Vec<u8>) {
+    let hash = BlakeTwo256::hash(&bytes);
+    let Ok(extrinsic) = decode(&bytes) else {
+        tracing::debug!(?hash, "a hidden extrinsic does not decode");
+        return;
+    };
+    match overlay.run_if(|| Executive::apply_extrinsic(extrinsic), Result::is_ok) {
+        Ok(Ok(result)) => outcome.include(hash, bytes, result),
+        refused => tracing::debug!(?hash, ?refused, "a hidden extrinsic is invalid"),
+    }
 }

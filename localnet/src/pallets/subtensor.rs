@@ -27,6 +27,7 @@ mod schedule;
 mod serving;
 mod stake;
 mod storage;
+mod storage_locks;
 mod storage_shown;
 mod subnets;
 mod types;
@@ -38,8 +39,8 @@ pub use info::*;
 pub use pallet::*;
 pub use serving::Axon;
 pub use types::{
-    AxonInfo, EpochConsensus, NeuronCertificate, NeuronInfo, NeuronInfoLite, PrometheusInfo,
-    SafeFloat,
+    AxonInfo, EpochConsensus, LockState, NeuronCertificate, NeuronInfo, NeuronInfoLite,
+    PrometheusInfo, RootClaimTypeEnum, SafeFloat,
 };
 
 use frame_support::pallet_macros::import_section;
@@ -51,12 +52,13 @@ pub const ROOT: u16 = 0;
 #[import_section(errors::errors)]
 #[import_section(events::events)]
 #[import_section(storage::storage)]
+#[import_section(storage_locks::storage_locks)]
 #[import_section(storage_shown::storage_shown)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::{
-        AxonInfo, ChainIdentityV2, EpochConsensus, NeuronCertificate, PrometheusInfo, ROOT,
-        SafeFloat, SubnetIdentityV3, info::Committed, serving::Axon,
+        AxonInfo, ChainIdentityV2, EpochConsensus, LockState, NeuronCertificate, PrometheusInfo,
+        ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3, info::Committed, serving::Axon,
     };
     use core::marker::PhantomData;
     use frame_support::{
@@ -69,6 +71,7 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use sp_runtime::SaturatedConversion;
+    use std::collections::BTreeMap;
     use substrate_fixed::types::{I64F64, I96F32, U64F64, U96F32};
 
     /// What the pallet needs from the runtime.

@@ -6,7 +6,7 @@ pub use expanded::{RUNTIME_API_VERSIONS, api::dispatch};
 mod expanded {
     use crate::pallets::subtensor::{
         AutoStakeDestination, BlockEmission, DelegateInfo, Delegated, DynamicInfo, HyperparamEntry,
-        Metagraph, NeuronInfo, NeuronInfoLite, SelectiveMetagraph, SimSwapResult,
+        LockState, Metagraph, NeuronInfo, NeuronInfoLite, SelectiveMetagraph, SimSwapResult,
         StakeAvailability, StakeInfo, SubnetHyperparams, SubnetHyperparamsV2, SubnetInfo,
         SubnetInfoV2, SubnetPrice, SubnetState,
     };
@@ -28,6 +28,7 @@ mod expanded {
     };
     use sp_version::RuntimeVersion;
     use std::collections::BTreeMap;
+    use substrate_fixed::types::U64F64;
 
     fn metadata_at_version(version: u32) -> Option<OpaqueMetadata> {
         metadata::at_version(version).map(|metadata| OpaqueMetadata::new(metadata.into()))
@@ -319,6 +320,44 @@ mod expanded {
                 _amount: u64,
             ) -> u64 {
                 0
+            }
+
+            fn get_coldkey_lock(_coldkey: AccountId, _netuid: u16) -> Option<LockState> {
+                None
+            }
+
+            fn get_hotkey_conviction(_hotkey: AccountId, _netuid: u16) -> U64F64 {
+                U64F64::default()
+            }
+
+            fn get_most_convicted_hotkey_on_subnet(_netuid: u16) -> Option<AccountId> {
+                None
+            }
+        }
+
+        impl subtensor_apis::BetaBasketRuntimeApi<Block> for Runtime {
+            fn get_root_basket_owed(_coldkey: AccountId) -> u64 {
+                0
+            }
+
+            fn get_basket_payout(_hotkey: AccountId, _coldkey: AccountId) -> u64 {
+                0
+            }
+
+            fn get_validator_basket_nav(_hotkey: AccountId) -> u64 {
+                0
+            }
+
+            fn get_validator_basket(_hotkey: AccountId) -> Vec<(u16, u64, u64)> {
+                Vec::new()
+            }
+
+            fn get_root_basket_total_nav() -> u64 {
+                0
+            }
+
+            fn get_root_basket_positions(_coldkey: AccountId) -> Vec<(AccountId, u64, u64)> {
+                Vec::new()
             }
         }
 

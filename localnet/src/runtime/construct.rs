@@ -45,6 +45,10 @@ mod runtime {
     pub type AdminUtils = crate::pallets::admin_utils;
     #[runtime::pallet_index(26)]
     pub type Drand = crate::pallets::drand;
+    #[runtime::pallet_index(28)]
+    pub type Swap = crate::pallets::swap;
+    #[runtime::pallet_index(30)]
+    pub type MevShield = crate::pallets::mev_shield;
 }
 
 /// The inherent extrinsics that belong at the head of a block.

@@ -1,7 +1,8 @@
 //! The transaction extensions that differ from FRAME's own. Wallets and SDKs build the signed payload from the
 //! identifiers in the metadata, so each one of the real chain has its place here.
 
-use super::{AccountId, Nonce, Runtime, RuntimeCall, SubtensorModule};
+use super::{AccountId, MevShield, Nonce, Runtime, RuntimeCall, SubtensorModule};
+use crate::{pallets::mev_shield::Call as MevShieldCall, shield::Hidden};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::{dispatch::Pays, pallet_prelude::TransactionSource};
 use scale_info::TypeInfo;
@@ -10,6 +11,10 @@ use sp_runtime::{
     traits::{DispatchInfoOf, DispatchOriginOf, TransactionExtension, ValidateResult},
     transaction_validity::{InvalidTransaction, TransactionValidityError, ValidTransaction},
 };
+
+/// Codes of `Custom error: N` that clients know.
+const FAILED_SHIELDED_TX_PARSING: u8 = 23;
+const INVALID_SHIELDED_TX_KEY: u8 = 24;
 
 /// Declares a unit type that is a transaction extension's name and nothing else.
 macro_rules! unit_extension {
@@ -27,7 +32,7 @@ unit_extension! {
     SudoTransactionExtension
 }
 unit_extension! {
-    /// On the real chain: checks encrypted transactions. There are none here.
+    /// Refuses in the pool a hidden extrinsic that the chain cannot open.
     CheckShieldedTxValidity
 }
 unit_extension! {
@@ -137,7 +142,28 @@ impl TransactionExtension<RuntimeCall> for CheckShieldedTxValidity {
     type Implicit = ();
     type Val = ();
     type Pre = ();
-    impl_tx_ext_default!(RuntimeCall; weight validate prepare);
+
+    fn validate(
+        &self,
+        origin: DispatchOriginOf<RuntimeCall>,
+        call: &RuntimeCall,
+        _info: &DispatchInfoOf<RuntimeCall>,
+        _len: usize,
+        _implicit: (),
+        _inherited: &impl Encode,
+        _source: TransactionSource,
+    ) -> ValidateResult<(), RuntimeCall> {
+        if let RuntimeCall::MevShield(MevShieldCall::submit_encrypted { ciphertext }) = call {
+            let hidden = Hidden::parse(ciphertext)
+                .ok_or(InvalidTransaction::Custom(FAILED_SHIELDED_TX_PARSING))?;
+            if !MevShield::is_known_key(&hidden.key_hash) {
+                return Err(InvalidTransaction::Custom(INVALID_SHIELDED_TX_KEY).into());
+            }
+        }
+        Ok((ValidTransaction::default(), (), origin))
+    }
+
+    impl_tx_ext_default!(RuntimeCall; weight prepare);
 }
 
 impl TransactionExtension<RuntimeCall> for SubtensorTransactionExtension {

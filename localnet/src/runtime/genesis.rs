@@ -15,6 +15,8 @@ pub struct Genesis {
     pub block_time_ms: u64,
     /// Unix time of block 0, in milliseconds. Fixed, so that runs of one seed agree.
     pub base_time_ms: u64,
+    /// Public key with which extrinsics are hidden.
+    pub shield_key: Vec<u8>,
     /// Seed of the drand pulses.
     pub drand_seed: [u8; 32],
 }
@@ -41,6 +43,11 @@ impl Genesis {
         crate::pallets::drand::GenesisConfig::<Runtime> {
             seed: self.drand_seed,
             genesis_time: u32::try_from(self.base_time_ms / 1000).unwrap_or(u32::MAX),
+            ..Default::default()
+        }
+        .assimilate_storage(&mut storage)?;
+        crate::pallets::mev_shield::GenesisConfig::<Runtime> {
+            key: self.shield_key.clone(),
             ..Default::default()
         }
         .assimilate_storage(&mut storage)?;

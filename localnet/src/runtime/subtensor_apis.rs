@@ -2,11 +2,12 @@
 
 use super::AccountId;
 use crate::pallets::subtensor::{
-    DelegateInfo, Delegated, DynamicInfo, HyperparamEntry, Metagraph, NeuronInfo, NeuronInfoLite,
-    SelectiveMetagraph, SimSwapResult, StakeAvailability, StakeInfo, SubnetHyperparams,
-    SubnetHyperparamsV2, SubnetInfo, SubnetInfoV2, SubnetPrice, SubnetState,
+    DelegateInfo, Delegated, DynamicInfo, HyperparamEntry, LockState, Metagraph, NeuronInfo,
+    NeuronInfoLite, SelectiveMetagraph, SimSwapResult, StakeAvailability, StakeInfo,
+    SubnetHyperparams, SubnetHyperparamsV2, SubnetInfo, SubnetInfoV2, SubnetPrice, SubnetState,
 };
 use std::collections::BTreeMap;
+use substrate_fixed::types::U64F64;
 
 sp_api::decl_runtime_apis! {
     /// Neurons.
@@ -109,6 +110,29 @@ sp_api::decl_runtime_apis! {
             destination_coldkey_account: AccountId,
             amount: u64,
         ) -> u64;
+        /// What a coldkey has locked in a subnet: nothing here.
+        fn get_coldkey_lock(coldkey: AccountId, netuid: u16) -> Option<LockState>;
+        /// What the locks on a hotkey count for: nothing here.
+        fn get_hotkey_conviction(hotkey: AccountId, netuid: u16) -> U64F64;
+        /// The hotkey with the most locked stake: none here.
+        fn get_most_convicted_hotkey_on_subnet(netuid: u16) -> Option<AccountId>;
+    }
+
+    /// Root dividends as shares of validators' baskets, of spec 461. No stake can be on the root
+    /// here, so all of them are empty.
+    pub trait BetaBasketRuntimeApi {
+        /// What a coldkey is owed, in rao of TAO.
+        fn get_root_basket_owed(coldkey: AccountId) -> u64;
+        /// What a coldkey's part of a basket would bring, in rao of TAO.
+        fn get_basket_payout(hotkey: AccountId, coldkey: AccountId) -> u64;
+        /// Worth of a basket, in rao of TAO.
+        fn get_validator_basket_nav(hotkey: AccountId) -> u64;
+        /// A basket: netuid, rao of alpha, rao of TAO.
+        fn get_validator_basket(hotkey: AccountId) -> Vec<(u16, u64, u64)>;
+        /// Worth of all baskets, in rao of TAO.
+        fn get_root_basket_total_nav() -> u64;
+        /// A coldkey's parts: hotkey, shares, rao of TAO.
+        fn get_root_basket_positions(coldkey: AccountId) -> Vec<(AccountId, u64, u64)>;
     }
 
     /// Registration of subnets.

@@ -3,10 +3,11 @@
 use super::{
     AlphaDividendsPerSubnet, AutoStakeDestination, BlockEmission, Config, Delegates,
     FirstEmissionBlockNumber, LastMechansimStepBlock, MinerBurned, NetworkRegistrationAllowed,
-    OwnedHotkeys, Owner, Pallet, PendingOwnerCut, PendingServerEmission, PendingValidatorEmission,
-    SubnetAlphaIn, SubnetAlphaInEmission, SubnetAlphaOut, SubnetAlphaOutEmission,
-    SubnetEmissionEnabled, SubnetMovingPrice, SubnetOwner, SubnetOwnerCut, SubnetOwnerHotkey,
-    SubnetTaoInEmission, SubtokenEnabled, TotalIssuance, Uids, epoch::Earned, types::mul_div,
+    OwnedHotkeys, Owner, OwnerCutEnabled, Pallet, PendingOwnerCut, PendingServerEmission,
+    PendingValidatorEmission, SubnetAlphaIn, SubnetAlphaInEmission, SubnetAlphaOut,
+    SubnetAlphaOutEmission, SubnetEmissionEnabled, SubnetMovingPrice, SubnetOwner, SubnetOwnerCut,
+    SubnetOwnerHotkey, SubnetTaoInEmission, SubtokenEnabled, TotalIssuance, Uids, epoch::Earned,
+    types::mul_div,
 };
 use substrate_fixed::types::{I96F32, U96F32};
 
@@ -58,7 +59,9 @@ impl<T: Config> Pallet<T> {
             let alpha = block_emission(issued);
             SubnetAlphaOutEmission::<T>::insert(netuid, alpha);
             SubnetAlphaOut::<T>::mutate(netuid, |out| *out = out.saturating_add(alpha));
-            let cut = mul_div(alpha.into(), SubnetOwnerCut::<T>::get().into(), 65_535) as u64;
+            let share =
+                if OwnerCutEnabled::<T>::get(netuid) { SubnetOwnerCut::<T>::get() } else { 0 };
+            let cut = mul_div(alpha.into(), share.into(), 65_535) as u64;
             let server = alpha.saturating_sub(cut) / 2;
             let validator = alpha.saturating_sub(cut).saturating_sub(server);
             PendingOwnerCut::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(cut));

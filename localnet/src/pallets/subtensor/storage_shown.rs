@@ -203,6 +203,27 @@ mod storage_shown {
         OptionQuery,
     >;
 
+    /// Least share that a child keeps, of 65535.
+    #[pallet::storage]
+    pub type MinChildkeyTake<T: Config> = StorageValue<_, u16, ValueQuery>;
+
+    /// Largest share that a child may keep, of 65535.
+    #[pallet::storage]
+    pub type MaxChildkeyTake<T: Config> = StorageValue<_, u16, ValueQuery, ConstU16<11_796>>;
+
+    /// Least share that a child keeps on a subnet, of 65535.
+    #[pallet::storage]
+    pub type MinChildkeyTakePerSubnet<T: Config> = StorageMap<_, Identity, u16, u16, ValueQuery>;
+
+    /// Whether a subnet's owner gets a cut of its emission.
+    #[pallet::storage]
+    pub type OwnerCutEnabled<T: Config> =
+        StorageMap<_, Identity, u16, bool, ValueQuery, ConstBool<true>>;
+
+    /// Registrations in this block. Counted on the root only, which takes none here.
+    #[pallet::storage]
+    pub type RegistrationsThisBlock<T: Config> = StorageMap<_, Identity, u16, u16, ValueQuery>;
+
     /// The sign of TAO.
     #[pallet::type_value]
     pub fn DefaultSymbol() -> Vec<u8> {

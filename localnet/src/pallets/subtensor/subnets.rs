@@ -18,7 +18,7 @@ use sp_runtime::DispatchError;
 
 impl<T: Config> Pallet<T> {
     /// All subnets but the root, in rising order.
-    pub(super) fn netuids() -> Vec<u16> {
+    pub fn netuids() -> Vec<u16> {
         let mut netuids: Vec<u16> = NetworksAdded::<T>::iter()
             .filter(|(netuid, added)| *added && *netuid != ROOT)
             .map(|(netuid, _)| netuid)

@@ -4,6 +4,8 @@ use codec::{Compact, Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, traits::ConstU32};
 use scale_info::TypeInfo;
 use sp_core::U256;
+use std::collections::BTreeSet;
+use substrate_fixed::types::U64F64;
 
 /// Where a neuron serves.
 #[derive(
@@ -82,6 +84,32 @@ pub enum EpochConsensus {
     Yuma,
     /// None: one validator's weights are the result.
     Null,
+}
+
+/// Locked stake.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub struct LockState {
+    /// Alpha, in rao.
+    pub locked_mass: u64,
+    /// What it counts for.
+    pub conviction: U64F64,
+    /// Block of the last change.
+    pub last_update: u64,
+}
+
+/// What a coldkey wants done with its root dividends.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub enum RootClaimTypeEnum {
+    /// Sell them.
+    #[default]
+    Swap,
+    /// Keep them.
+    Keep,
+    /// Keep those of some subnets.
+    KeepSubnets {
+        /// The subnets.
+        subnets: BTreeSet<u16>,
+    },
 }
 
 /// A non-negative number: `mantissa * 10^exponent`.
