@@ -17,6 +17,8 @@ use sp_version::RuntimeVersion;
 
 /// Keys in one page, as on a substrate node.
 const MAX_PAGE: usize = 1_000;
+/// Keys that `state_getKeys` gives at most; beyond, clients page.
+const MAX_ALL_KEYS: usize = 100_000;
 /// Keys in one query or subscription.
 const MAX_KEYS: usize = 4_096;
 
@@ -85,6 +87,20 @@ fn storage(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
         Answer::Ok(keys.into_iter().map(Bytes).collect::<Vec<_>>())
     })?;
     module.register_alias("state_getKeysPagedAt", "state_getKeysPaged")?;
+    module.register_async_method("state_getKeys", |params, api, _| async move {
+        let mut params = params.sequence();
+        let prefix: Bytes = params.next()?;
+        let at: Option<Hash> = params.optional_next()?;
+        let keys = read(&api, move |chain| {
+            let keys = chain.keys_paged(&prefix, MAX_ALL_KEYS + 1, None, at);
+            keys.map_err(|cause| error::state(&cause))
+        })
+        .await?;
+        if keys.len() > MAX_ALL_KEYS {
+            return Err(error::too_many(keys.len(), MAX_ALL_KEYS));
+        }
+        Answer::Ok(keys.into_iter().map(Bytes).collect::<Vec<_>>())
+    })?;
     module.register_async_method("state_queryStorageAt", |params, api, _| async move {
         let mut params = params.sequence();
         let keys: Vec<Bytes> = params.next()?;
