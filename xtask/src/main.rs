@@ -4,7 +4,7 @@
 //! other command is one of its steps, so that a step can be run alone. All steps use the release
 //! profile and one target directory: each crate is compiled once for tests and once for lints.
 
-mod python;
+mod clients;
 mod steps;
 mod tally;
 mod tidy;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::python;
+use crate::clients;
 use crate::say;
 use crate::tally::Tally;
 use crate::tidy;
@@ -148,18 +148,17 @@ fn one(mut command: Command) -> Result<Tally> {
 /// through cargo's own runner. Documentation tests always need the latter.
 fn tests(rest: &[String]) -> Result<Tally> {
     let mut total = Tally::default();
-    let python = python::interpreter(&root());
-    let python = python.map(|path| (python::VARIABLE, path));
+    let clients = clients::folder(&root()).map(|folder| (clients::VARIABLE, folder));
     if is_installed("nextest") {
         let mut run = cargo(&["nextest", "run", "--release", "--workspace", "--locked"]);
-        run.arg("--no-fail-fast").args(rest).envs(python);
+        run.arg("--no-fail-fast").args(rest).envs(clients.clone());
         total.add(counted(run)?);
         let mut doc = cargo(&["test", "--release", "--workspace", "--locked", "--doc"]);
         doc.args(rest);
         total.add(counted(doc)?);
     } else {
         let mut run = cargo(&["test", "--release", "--workspace", "--locked"]);
-        run.arg("--no-fail-fast").args(rest).envs(python);
+        run.arg("--no-fail-fast").args(rest).envs(clients.clone());
         total.add(counted(run)?);
     }
     Ok(total)

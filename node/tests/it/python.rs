@@ -6,19 +6,11 @@ use std::process::{Command, Stdio};
 
 use iota_chain::wallet::Password;
 
-use crate::support::{Home, Transcript};
-
-/// Where `cargo xtask test` says the interpreter is.
-const PYTHON: &str = "IOTA_TEST_PYTHON";
+use crate::support::{Home, Transcript, client};
 
 /// Runs a script with the wallet package; none where there is no interpreter.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 fn python(home: &Home, script: &str) -> Option<Transcript> {
-    let Some(python) = std::env::var_os(PYTHON) else {
-        eprintln!("skipped: `{PYTHON}` is not set; `cargo xtask test` sets it");
-        return None;
-    };
-    let mut command = Command::new(python);
+    let mut command = Command::new(client("wallet")?.join("bin/python"));
     command
         .args(["-c", script])
         .env("HOME", home.path())

@@ -2,13 +2,26 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A command that takes longer than this hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
+/// Where `cargo xtask test` says the other programs are.
+const CLIENTS: &str = "IOTA_TEST_CLIENTS";
+
+/// The folder of another program that tests compare with; none where it is not installed.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
+pub(crate) fn client(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(CLIENTS).map(|folder| PathBuf::from(folder).join(name));
+    let ready = folder.filter(|folder| folder.join("ready").exists());
+    if ready.is_none() {
+        eprintln!("skipped: {name} is not installed; `cargo xtask test` does that");
+    }
+    ready
+}
 
 /// A folder that is home and working directory of what runs in it.
 pub(crate) struct Home {

@@ -8,7 +8,7 @@ mod prices;
 mod stakes;
 mod subnets;
 
-pub use delegates::{DelegateInfo, Delegated};
+pub use delegates::{DelegateInfo, Delegated, Nomination};
 pub use hyperparameters::{
     HyperparamEntry, HyperparamValue, SubnetHyperparams, SubnetHyperparamsV2,
 };

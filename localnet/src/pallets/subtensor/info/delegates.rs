@@ -7,6 +7,9 @@ use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
 use std::collections::BTreeMap;
 
+/// A part of a delegate's stake: netuid, rao of alpha.
+pub type Nomination = (Compact<u16>, Compact<u64>);
+
 /// A hotkey that takes stake.
 #[derive(Clone, Debug, Eq, PartialEq, Encode, Decode, TypeInfo)]
 pub struct DelegateInfo<AccountId> {
@@ -15,7 +18,7 @@ pub struct DelegateInfo<AccountId> {
     /// Share of the dividends that it keeps, of 65535.
     pub take: Compact<u16>,
     /// Who has stake on it: (coldkey, [(netuid, rao of alpha)]).
-    pub nominators: Vec<(AccountId, Vec<(Compact<u16>, Compact<u64>)>)>,
+    pub nominators: Vec<(AccountId, Vec<Nomination>)>,
     /// Coldkey that owns it.
     pub owner_ss58: AccountId,
     /// Subnets on which it is registered.
@@ -29,7 +32,7 @@ pub struct DelegateInfo<AccountId> {
 }
 
 /// A delegate with what one coldkey has on it in one subnet: (delegate, (netuid, rao of alpha)).
-pub type Delegated<AccountId> = (DelegateInfo<AccountId>, (Compact<u16>, Compact<u64>));
+pub type Delegated<AccountId> = (DelegateInfo<AccountId>, Nomination);
 
 impl<T: Config> Pallet<T> {
     /// All delegates.

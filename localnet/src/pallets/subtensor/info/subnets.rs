@@ -209,7 +209,7 @@ impl<T: Config> Pallet<T> {
         let history = |uid: usize| vec![Compact(entry(&emission, uid as u16))];
         Some(SubnetState {
             netuid: Compact(netuid),
-            coldkeys: hotkeys.iter().map(|key| Owner::<T>::get(key)).collect(),
+            coldkeys: hotkeys.iter().map(Owner::<T>::get).collect(),
             active: Active::<T>::get(netuid),
             validator_permit: ValidatorPermit::<T>::get(netuid),
             pruning_score: vec![Compact(u16::MAX); hotkeys.len()],

@@ -1,0 +1,116 @@
+//! Real clients of the chain on our dev chain: each makes a subnet, registers, stakes, serves and, but
+//! for one, sets weights and is paid. What it saw at the end is compared with what our own client
+//! reads of the same block.
+//!
+//! Needs the programs that `cargo xtask test` installs; without them these tests say so and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use iota_chain::{Client, from_ss58};
+use iota_localnet::{Config, Sealing};
+use serde::Deserialize;
+
+use crate::support::{Home, client};
+
+/// What a client saw of the chain at the end, addresses in SS58 and amounts in rao.
+#[derive(Debug, Deserialize)]
+struct View {
+    netuid: u16,
+    coldkey: String,
+    balance: u64,
+    /// Neurons by uid: hotkey, coldkey, stake, port. Empty where the client shows stake alone.
+    #[serde(default)]
+    neurons: Vec<(String, String, u64, u16)>,
+    /// The validator's hotkey and stake.
+    stake: Option<(String, u64)>,
+}
+
+/// The scenarios' folder. Two checkouts may share a target folder, so it is asked of cargo.
+fn scenarios() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&own).join("tests/clients")
+}
+
+/// Runs a scenario against a chain of its own and compares what it saw with what we see.
+async fn compare(program: PathBuf, script: &str, package: Option<PathBuf>) {
+    let block_time_ms = 100;
+    let sealing = Sealing::Interval(Duration::from_millis(block_time_ms));
+    let config = Config { block_time_ms, sealing, ..Config::test() };
+    let (api, handle) = iota_localnet::spawn(config).await.unwrap();
+    let url = api.url();
+    let mut command = Command::new(program);
+    let home = Home::new();
+    command
+        .arg(scenarios().join(script))
+        .arg(&url)
+        .env("HOME", home.path())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(package.map(|path| ("IOTA_TEST_PACKAGE", path)))
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let line = script.to_owned();
+    let ran = tokio::task::spawn_blocking(move || home.finish(command, &line)).await.unwrap();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let seen = ran.stdout.lines().find_map(|line| line.strip_prefix("view ")).unwrap();
+    let seen: View = serde_json::from_str(seen).unwrap();
+
+    let chain = Client::connect(&url, Duration::from_secs(10)).await.unwrap();
+    let balance = chain.balance(&from_ss58(&seen.coldkey).unwrap()).await.unwrap();
+    assert_eq!(balance, seen.balance);
+    let (_, head) = chain.finalized().await.unwrap();
+    let neurons = chain.neurons(seen.netuid, head).await.unwrap();
+    let ours: Vec<_> = neurons
+        .iter()
+        .map(|neuron| {
+            let port = neuron.axon.map_or(0, |(_, port)| port);
+            (neuron.hotkey, neuron.coldkey, neuron.stake, port)
+        })
+        .collect();
+    let theirs: Vec<_> = seen
+        .neurons
+        .iter()
+        .map(|(hotkey, coldkey, stake, port)| {
+            (from_ss58(hotkey).unwrap(), from_ss58(coldkey).unwrap(), *stake, *port)
+        })
+        .collect();
+    assert!(theirs.is_empty() || theirs == ours, "{theirs:?}\n{ours:?}");
+    if let Some((hotkey, stake)) = seen.stake {
+        let hotkey = from_ss58(&hotkey).unwrap();
+        let neuron = neurons.iter().find(|neuron| neuron.hotkey == hotkey).unwrap();
+        assert_eq!(neuron.stake, stake);
+    }
+    handle.stop().await;
+}
+
+/// Runs a Python scenario with the packages of an environment.
+async fn compare_python(name: &str) {
+    if let Some(folder) = client(name) {
+        compare(folder.join("bin/python"), &format!("{name}.py"), None).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bittensor_sdk_10_runs_a_subnet() {
+    compare_python("sdk10").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn btcli_of_the_bittensor_sdk_11_runs_a_subnet() {
+    compare_python("sdk11").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bittensor_cli_9_runs_a_subnet() {
+    compare_python("btcli9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polkadot_js_runs_a_subnet() {
+    if let Some(folder) = client("polkadot") {
+        compare("node".into(), "polkadot.mjs", Some(folder)).await;
+    }
+}

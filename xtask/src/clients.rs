@@ -1,0 +1,100 @@
+//! Other programs that speak to the chain, with which tests compare us: Python packages, each in a
+//! virtual environment of its own, and an npm package.
+//!
+//! Pinned in `clients/`, kept in the user's cache under the hash of the pins, so a second run needs
+//! no network. Tests find them through [`VARIABLE`]; for what cannot be installed the reason is
+//! printed and its tests say so and pass.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::say;
+
+/// Where tests find the folder in which each client has its own.
+pub(crate) const VARIABLE: &str = "IOTA_TEST_CLIENTS";
+/// The pins, relative to the workspace's root.
+const PINS: &str = "xtask/clients";
+/// The Python environments: each is pinned in a file of its name.
+const PYTHON: [&str; 4] = ["wallet", "sdk10", "sdk11", "btcli9"];
+/// The npm package's folder.
+const NPM: &str = "polkadot";
+/// What marks a folder as complete.
+const READY: &str = "ready";
+
+/// The folder with the clients, made as far as possible; none without a home.
+pub(crate) fn folder(root: &Path) -> Option<PathBuf> {
+    let Some(cache) = cache() else {
+        say("clients: there is no home directory; tests that compare with them are skipped");
+        return None;
+    };
+    let pins = root.join(PINS);
+    let folder = cache.join(format!("iota/clients-{:016x}", hash(&pins)));
+    let report = |name: &str, made: Result<(), String>| {
+        if let Err(reason) = made {
+            say(&format!("clients: {name}: {reason}; tests that compare with it are skipped"));
+        }
+    };
+    for name in PYTHON {
+        report(name, python(&pins.join(format!("{name}.txt")), &folder.join(name)));
+    }
+    report(NPM, npm(&pins.join(NPM), &folder.join(NPM)));
+    Some(folder)
+}
+
+/// A virtual environment with the packages of a requirements file.
+fn python(requirements: &Path, folder: &Path) -> Result<(), String> {
+    fresh(folder, || {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(Command::new(folder.join("bin/python")).args(install).arg(requirements))
+    })
+}
+
+/// A folder with the packages of a lock file.
+fn npm(pins: &Path, folder: &Path) -> Result<(), String> {
+    fresh(folder, || {
+        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(pins.join(file), folder.join(file)).map_err(|error| error.to_string())?;
+        }
+        let install = ["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+        run(Command::new("npm").args(install).current_dir(folder))
+    })
+}
+
+/// Makes a folder unless a former run has completed it. What an interrupted run left is of no use.
+fn fresh(folder: &Path, make: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    if folder.join(READY).exists() {
+        return Ok(());
+    }
+    drop(std::fs::remove_dir_all(folder));
+    make()?;
+    std::fs::write(folder.join(READY), "").map_err(|error| error.to_string())
+}
+
+/// One number for all pins.
+fn hash(pins: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let lock = pins.join(NPM).join("package-lock.json");
+    let files = PYTHON.iter().map(|name| pins.join(format!("{name}.txt"))).chain([lock]);
+    for file in files {
+        std::fs::read(file).unwrap_or_default().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn cache() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    given.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let shown = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{shown}` ended with {status}")),
+        Err(error) => Err(format!("cannot start `{shown}`: {error}")),
+    }
+}
