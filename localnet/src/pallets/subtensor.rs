@@ -4,7 +4,7 @@
 //! registration and pruning, plain weights, the stateful epoch schedule, Yuma 2 and 3, a
 //! constant-product pool per subnet, the block emission and its distribution.
 //!
-//! Left out: commit-reveal, child hotkeys, stake on the root (so no root dividends), several
+//! Left out: timelocked weights, child hotkeys, stake on the root (so no root dividends), several
 //! mechanisms per subnet, locks, leases and the pools' fees. What depends on them is zero.
 
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
@@ -12,6 +12,7 @@
 
 mod calls;
 mod coinbase;
+mod commit_reveal;
 mod epoch;
 mod errors;
 mod events;
@@ -58,7 +59,8 @@ pub const ROOT: u16 = 0;
 pub mod pallet {
     use super::{
         AxonInfo, ChainIdentityV2, EpochConsensus, LockState, NeuronCertificate, PrometheusInfo,
-        ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3, info::Committed, serving::Axon,
+        ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3, commit_reveal::Shown,
+        info::Committed, serving::Axon,
     };
     use core::marker::PhantomData;
     use frame_support::{

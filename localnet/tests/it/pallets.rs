@@ -1,5 +1,6 @@
 //! The Subtensor pallets through signed extrinsics: a subnet from its registration to its pay.
 
+mod commit_reveal;
 mod hyperparameters;
 mod neurons;
 mod properties;

@@ -441,5 +441,86 @@ mod calls {
             let coldkey = ensure_signed(origin)?;
             Self::do_trigger_epoch(&coldkey, netuid)
         }
+
+        /// Commits to weights by their hash.
+        #[pallet::call_index(96)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            commit_hash: sp_core::H256,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_weights(&hotkey, netuid, 0, commit_hash)
+        }
+
+        /// Shows committed weights.
+        #[pallet::call_index(97)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn reveal_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let shown = Shown { uids, values, salt, version_key };
+            Self::do_reveal_weights(&hotkey, netuid, 0, shown)
+        }
+
+        /// Shows several commits, all or none.
+        #[pallet::call_index(98)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn batch_reveal_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            uids_list: Vec<Vec<u16>>,
+            values_list: Vec<Vec<u16>>,
+            salts_list: Vec<Vec<u16>>,
+            version_keys: Vec<u64>,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let lengths = [values_list.len(), salts_list.len(), version_keys.len()];
+            let equal = lengths.iter().all(|length| *length == uids_list.len());
+            ensure!(equal, Error::<T>::InputLengthsUnequal);
+            let lists = uids_list.into_iter().zip(values_list).zip(salts_list).zip(version_keys);
+            for (((uids, values), salt), version_key) in lists {
+                let shown = Shown { uids, values, salt, version_key };
+                Self::do_reveal_weights(&hotkey, netuid, 0, shown)?;
+            }
+            Ok(())
+        }
+
+        /// Commits to weights in one of the subnet's mechanisms.
+        #[pallet::call_index(115)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit_hash: sp_core::H256,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            Self::do_commit_weights(&hotkey, netuid, mecid, commit_hash)
+        }
+
+        /// Shows committed weights in one of the subnet's mechanisms.
+        #[pallet::call_index(116)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn reveal_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            uids: Vec<u16>,
+            values: Vec<u16>,
+            salt: Vec<u16>,
+            version_key: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let shown = Shown { uids, values, salt, version_key };
+            Self::do_reveal_weights(&hotkey, netuid, mecid, shown)
+        }
     }
 }

@@ -72,7 +72,7 @@ impl<T: Config> Pallet<T> {
                 permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
                 weights: Weights::<T>::get(netuid, uid),
                 bonds: Bonds::<T>::get(netuid, uid),
-                commit_block: None,
+                commit_block: Self::first_commit_block(netuid, &Keys::<T>::get(netuid, uid)),
             })
             .collect();
         yuma::Input {

@@ -95,9 +95,18 @@ mod errors {
         /// A delegate's take is above the highest, or above the last one where it should fall.
         #[codec(index = 50)]
         DelegateTakeTooHigh,
+        /// The hotkey has no open commit.
+        #[codec(index = 51)]
+        NoWeightsCommitFound,
+        /// No open commit has the hash of what is shown.
+        #[codec(index = 52)]
+        InvalidRevealCommitHashNotMatch,
         /// The subnet wants weights to be committed first.
         #[codec(index = 53)]
         CommitRevealEnabled,
+        /// The subnet takes plain weights only.
+        #[codec(index = 54)]
+        CommitRevealDisabled,
         /// Liquid alpha is off.
         #[codec(index = 55)]
         LiquidAlphaDisabled,
@@ -116,9 +125,21 @@ mod errors {
         /// No such subnet.
         #[codec(index = 76)]
         SubnetNotExists,
+        /// The hotkey has as many open commits as may be.
+        #[codec(index = 77)]
+        TooManyUnrevealedCommits,
+        /// The epoch in which the commit could be shown is over.
+        #[codec(index = 78)]
+        ExpiredWeightCommit,
+        /// The epoch in which the commit can be shown has not come.
+        #[codec(index = 79)]
+        RevealTooEarly,
         /// A batch's lists differ in length.
         #[codec(index = 80)]
         InputLengthsUnequal,
+        /// The last commit is too recent.
+        #[codec(index = 81)]
+        CommittingWeightsTooFast,
         /// The amount is below the least one.
         #[codec(index = 82)]
         AmountTooLow,

@@ -106,6 +106,12 @@ mod events {
         /// A subnet said what it is.
         #[codec(index = 79)]
         SubnetIdentitySet(u16),
+        /// Weights were committed: hotkey, netuid and mechanism, hash.
+        #[codec(index = 86)]
+        WeightsCommitted(T::AccountId, u16, sp_core::H256),
+        /// Committed weights were shown: hotkey, netuid and mechanism, hash.
+        #[codec(index = 87)]
+        WeightsRevealed(T::AccountId, u16, sp_core::H256),
         /// Stake changed hands: from coldkey, to coldkey, hotkey, from and to netuid, worth in TAO.
         #[codec(index = 92)]
         StakeTransferred(T::AccountId, T::AccountId, T::AccountId, u16, u16, u64),

@@ -39,6 +39,11 @@ impl<T: Config> Pallet<T> {
                 }
                 Ok(())
             }
+            Call::commit_weights { netuid, .. } | Call::commit_mechanism_weights { netuid, .. }
+                if !Self::has_stake_for_weights(who, *netuid) =>
+            {
+                Err(Error::NotEnoughStakeToSetWeights)
+            }
             Call::serve_axon { netuid, ip, port, ip_type, .. } => {
                 Self::check_axon(who, *netuid, *ip_type, *ip, *port)
             }

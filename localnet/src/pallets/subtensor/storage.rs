@@ -488,6 +488,18 @@ mod storage {
     pub type AlphaDividendsPerSubnet<T: Config> =
         StorageDoubleMap<_, Identity, u16, Blake2_128Concat, T::AccountId, u64, ValueQuery>;
 
+    /// Hashes of weights to be shown later: hash, epoch, block, 0. By mechanism and hotkey.
+    #[pallet::storage]
+    pub type WeightCommits<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        u16,
+        Twox64Concat,
+        T::AccountId,
+        Vec<(sp_core::H256, u64, u64, u64)>,
+        OptionQuery,
+    >;
+
     /// The all-zero account, for keys that nobody holds.
     #[pallet::type_value]
     pub fn DefaultAccount<T: Config>() -> T::AccountId {

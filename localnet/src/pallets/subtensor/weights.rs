@@ -21,11 +21,21 @@ impl<T: Config> Pallet<T> {
     ) -> DispatchResult {
         let commit_reveal = CommitRevealWeightsEnabled::<T>::get(netuid);
         ensure!(!commit_reveal, Error::<T>::CommitRevealEnabled);
+        Self::put_weights(hotkey, netuid, mechanism, uids, values, version_key)
+    }
+
+    /// Checks and stores weights that were set plainly, or committed before and now shown.
+    pub(super) fn put_weights(
+        hotkey: &T::AccountId,
+        netuid: u16,
+        mechanism: u8,
+        uids: Vec<u16>,
+        values: Vec<u16>,
+        version_key: u64,
+    ) -> DispatchResult {
         ensure!(netuid != ROOT, Error::<T>::CanNotSetRootNetworkWeights);
         ensure!(uids.len() == values.len(), Error::<T>::WeightVecNotEqualSize);
-        let exists =
-            NetworksAdded::<T>::get(netuid) && mechanism < MechanismCountCurrent::<T>::get(netuid);
-        ensure!(exists, Error::<T>::MechanismDoesNotExist);
+        Self::ensure_mechanism(netuid, mechanism)?;
         let n = SubnetworkN::<T>::get(netuid);
         ensure!(uids.len() <= usize::from(n), Error::<T>::UidsLengthExceedUidsInSubNet);
         let uid = Uids::<T>::get(netuid, hotkey).ok_or(Error::<T>::HotKeyNotRegisteredInSubNet)?;
@@ -35,7 +45,10 @@ impl<T: Config> Pallet<T> {
         );
         let least = WeightsVersionKey::<T>::get(netuid);
         ensure!(least == 0 || version_key >= least, Error::<T>::IncorrectWeightVersionKey);
-        ensure!(Self::may_set_weights(netuid, uid), Error::<T>::SettingWeightsTooFast);
+        // Where weights are committed, the commits are limited and count as updates.
+        let is_plain = !CommitRevealWeightsEnabled::<T>::get(netuid);
+        let late = !is_plain || Self::may_set_weights(netuid, uid);
+        ensure!(late, Error::<T>::SettingWeightsTooFast);
 
         let is_owner = SubnetOwnerHotkey::<T>::get(netuid) == *hotkey;
         let only_itself = uids == [uid];
@@ -54,13 +67,26 @@ impl<T: Config> Pallet<T> {
 
         let row: Vec<(u16, u16)> = uids.into_iter().zip(values).collect();
         Weights::<T>::insert(netuid, uid, row);
+        if is_plain {
+            Self::set_last_update(netuid, uid);
+        }
+        Self::deposit_event(Event::WeightsSet(netuid, uid));
+        Ok(())
+    }
+
+    pub(super) fn ensure_mechanism(netuid: u16, mechanism: u8) -> DispatchResult {
+        let exists =
+            NetworksAdded::<T>::get(netuid) && mechanism < MechanismCountCurrent::<T>::get(netuid);
+        ensure!(exists, Error::<T>::MechanismDoesNotExist);
+        Ok(())
+    }
+
+    pub(super) fn set_last_update(netuid: u16, uid: u16) {
         LastUpdate::<T>::mutate(netuid, |all| {
             if let Some(block) = all.get_mut(usize::from(uid)) {
                 *block = Self::now();
             }
         });
-        Self::deposit_event(Event::WeightsSet(netuid, uid));
-        Ok(())
     }
 
     /// Whether the hotkey's stake reaches the threshold. The subnet's owner needs none.
