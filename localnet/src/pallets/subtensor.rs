@@ -1,11 +1,13 @@
 //! `SubtensorModule`: subnets, neurons, stake, weights, Yuma Consensus and emission.
 //!
 //! Names, indices, hashers and types are the real chain's. Of its rules these are here: burned
-//! registration and pruning, plain weights, the stateful epoch schedule, Yuma 2 and 3, a
-//! constant-product pool per subnet, the block emission and its distribution.
+//! registration and pruning, weights plain or committed by hash, the stateful epoch schedule, Yuma 2
+//! and 3, a constant-product pool per subnet with orders that have a limit, takes, identities, the
+//! block emission and its distribution.
 //!
 //! Left out: timelocked weights, child hotkeys, stake on the root (so no root dividends), several
-//! mechanisms per subnet, locks, leases and the pools' fees. What depends on them is zero.
+//! mechanisms per subnet, locks, leases, collateral and the pools' fees. Their storage and runtime
+//! APIs are there where clients look, and say zero or nothing.
 
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
 #![expect(clippy::too_many_arguments, reason = "calls have the real chain's arguments")]

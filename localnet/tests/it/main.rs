@@ -3,5 +3,6 @@
 
 mod blocks;
 mod dev;
+mod interface;
 mod pallets;
 mod rpc;

@@ -2,6 +2,7 @@
 
 mod commit_reveal;
 mod hyperparameters;
+mod market;
 mod neurons;
 mod properties;
 mod subnet;

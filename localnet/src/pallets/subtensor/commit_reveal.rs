@@ -18,6 +18,9 @@ const MAX_OPEN: usize = 10;
 /// Storage indices of a subnet's mechanisms lie this far apart.
 const MECHANISM_STRIDE: u16 = 4096;
 
+/// A commit: hash, epoch, block, 0.
+type Commit = (H256, u64, u64, u64);
+
 /// What a commit's hash hides.
 pub(super) struct Shown {
     pub(super) uids: Vec<u16>,
@@ -86,11 +89,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The hashes of expired commits, and the commits that are not.
-    fn open_commits(
-        netuid: u16,
-        index: u16,
-        hotkey: &T::AccountId,
-    ) -> (Vec<H256>, Vec<(H256, u64, u64, u64)>) {
+    fn open_commits(netuid: u16, index: u16, hotkey: &T::AccountId) -> (Vec<H256>, Vec<Commit>) {
         let all = WeightCommits::<T>::get(index, hotkey).unwrap_or_default();
         let is_expired = |epoch| Self::reveal_order(netuid, epoch).is_gt();
         let (expired, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| is_expired(c.1));

@@ -29,6 +29,37 @@ fn call() -> impl Strategy<Value = RuntimeCall> {
         (hotkey(), netuid(), amount()).prop_map(|(hotkey, netuid, amount_unstaked)| {
             Subtensor::<Runtime>::remove_stake { hotkey, netuid, amount_unstaked }.into()
         }),
+        (hotkey(), netuid(), amount(), amount(), any::<bool>()).prop_map(
+            |(hotkey, netuid, amount_staked, limit_price, allow_partial)| {
+                Subtensor::<Runtime>::add_stake_limit {
+                    hotkey,
+                    netuid,
+                    amount_staked,
+                    limit_price,
+                    allow_partial,
+                }
+                .into()
+            }
+        ),
+        (hotkey(), hotkey(), netuid(), netuid(), amount()).prop_map(
+            |(
+                origin_hotkey,
+                destination_hotkey,
+                origin_netuid,
+                destination_netuid,
+                alpha_amount,
+            )| {
+                Subtensor::<Runtime>::move_stake {
+                    origin_hotkey,
+                    destination_hotkey,
+                    origin_netuid,
+                    destination_netuid,
+                    alpha_amount,
+                }
+                .into()
+            }
+        ),
+        hotkey().prop_map(|hotkey| Subtensor::<Runtime>::unstake_all { hotkey }.into()),
         (hotkey(), netuid()).prop_map(|(hotkey, netuid)| {
             Subtensor::<Runtime>::burned_register { netuid, hotkey }.into()
         }),

@@ -157,12 +157,16 @@ impl Net {
             let issued = subtensor::TotalIssuance::<Runtime>::get();
             assert_eq!(Balances::total_issuance() + pools, issued, "TAO");
             assert_eq!(subtensor::TotalStake::<Runtime>::get(), pools, "staked TAO");
-            let held: u64 = subtensor::TotalHotkeyAlpha::<Runtime>::iter_values().sum();
-            let waiting = subtensor::PendingServerEmission::<Runtime>::get(NET)
-                + subtensor::PendingValidatorEmission::<Runtime>::get(NET)
-                + subtensor::PendingOwnerCut::<Runtime>::get(NET);
-            let out = subtensor::SubnetAlphaOut::<Runtime>::get(NET);
-            assert!(held + waiting <= out, "alpha: {held} + {waiting} > {out}");
+            for netuid in SubtensorModule::netuids() {
+                let held: u64 = subtensor::TotalHotkeyAlpha::<Runtime>::iter()
+                    .filter_map(|(_, at, held)| (at == netuid).then_some(held))
+                    .sum();
+                let waiting = subtensor::PendingServerEmission::<Runtime>::get(netuid)
+                    + subtensor::PendingValidatorEmission::<Runtime>::get(netuid)
+                    + subtensor::PendingOwnerCut::<Runtime>::get(netuid);
+                let out = subtensor::SubnetAlphaOut::<Runtime>::get(netuid);
+                assert!(held + waiting <= out, "alpha of {netuid}: {held} + {waiting} > {out}");
+            }
             for (hotkey, netuid, held) in subtensor::TotalHotkeyAlpha::<Runtime>::iter() {
                 let parts: u64 = ["Alice", "Bob", "Charlie", "Dave", "Eve"]
                     .iter()
