@@ -1,4 +1,5 @@
-//! The calls. Each checks its origin and hands over to the module of its subject.
+//! The calls. Each checks its origin and hands over to the module of its subject. FRAME wants all
+//! calls of a pallet in one block, so this file is long.
 
 use frame_support::pallet_macros::pallet_section;
 
