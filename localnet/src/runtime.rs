@@ -156,6 +156,7 @@ impl crate::pallets::aura::Config for Runtime {}
 impl crate::pallets::subtensor::Config for Runtime {
     type Currency = Balances;
     type Committed = Commitments;
+    type Beacon = Drand;
 }
 
 impl crate::pallets::commitments::Config for Runtime {}

@@ -5,8 +5,8 @@
 //! key, drawn from the seed, lasts as long as the chain: there is nobody to hide from, but clients
 //! that insist on hiding work as they are.
 //!
-//! Bytes: `twox_128(key)` ‖ length of the capsule, u16 LE ‖ capsule of ML-KEM-768 (FIPS 203) ‖ nonce
-//! of 24 bytes ‖ XChaCha20-Poly1305 of the signed extrinsic under the shared secret.
+//! Bytes: `twox_128(key)`, length of the capsule as u16 LE, capsule of ML-KEM-768 (FIPS 203), nonce of
+//! 24 bytes, XChaCha20-Poly1305 of the signed extrinsic under the shared secret.
 
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce, aead::Aead};
 use codec::Encode;

@@ -1,8 +1,10 @@
 //! `Drand`: the randomness beacon's pulses, as the real chain stores them.
 //!
 //! The real pallet fetches pulses of the public beacon and checks their signatures. This chain has
-//! no network: a pulse is the hash of a seed and its round, and appears in the first block whose
-//! time has reached it. So equal seeds give equal beacons. Signatures are empty.
+//! no network: it is a beacon of its own, whose key is drawn from a seed, and a pulse appears in the
+//! first block whose time has reached it. So equal seeds give equal beacons. Who hides weights must
+//! do so with the key in `BeaconConfig`; clients that know the public beacon's key alone (the Python
+//! SDKs) hide what nobody can open here.
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
 
 pub use pallet::*;
@@ -32,7 +34,7 @@ pub struct Pulse {
     pub round: u64,
     /// 32 random bytes.
     pub randomness: BoundedVec<u8, ConstU32<32>>,
-    /// Empty here.
+    /// The signature of the round, in compressed form.
     pub signature: BoundedVec<u8, ConstU32<144>>,
 }
 
@@ -68,7 +70,7 @@ pub struct Metadata {
     TypeInfo,
 )]
 pub struct BeaconConfiguration {
-    /// Empty here.
+    /// The key, in compressed form.
     pub public_key: BoundedVec<u8, ConstU32<96>>,
     /// Time between rounds, in seconds.
     pub period: u32,
@@ -87,8 +89,11 @@ pub struct BeaconConfiguration {
 #[frame_support::pallet]
 pub mod pallet {
     use super::{BeaconConfiguration, KEPT_PULSES, Metadata, Pulse};
+    use crate::pallets::subtensor::Beacon;
     use core::marker::PhantomData;
     use frame_support::{pallet_prelude::*, traits::OnTimestampSet};
+    use iota_timelock::{SecretKey, Signature, decrypt};
+    use sp_io::hashing::sha2_256;
 
     #[pallet::config]
     pub trait Config: frame_system::Config {}
@@ -138,10 +143,12 @@ pub mod pallet {
     impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
         fn build(&self) {
             Seed::<T>::put(self.seed);
+            let key = SecretKey::from_seed(self.seed).public().to_bytes();
             BeaconConfig::<T>::put(BeaconConfiguration {
+                public_key: BoundedVec::truncate_from(key.to_vec()),
                 period: self.period.max(1),
                 genesis_time: self.genesis_time,
-                scheme_id: BoundedVec::truncate_from(b"localnet-blake2".to_vec()),
+                scheme_id: BoundedVec::truncate_from(b"bls-unchained-g1-rfc9380".to_vec()),
                 metadata: Metadata { beacon_id: BoundedVec::truncate_from(b"localnet".to_vec()) },
                 ..BeaconConfiguration::default()
             });
@@ -149,9 +156,26 @@ pub mod pallet {
     }
 
     impl<T: Config> Pallet<T> {
-        /// The randomness of a round.
-        pub fn randomness(seed: &[u8; 32], round: u64) -> [u8; 32] {
-            (seed, round).using_encoded(sp_io::hashing::blake2_256)
+        /// The pulse of a round: its signature, and the hash of that.
+        pub fn pulse(key: &SecretKey, round: u64) -> Pulse {
+            let signature = key.sign(round).to_bytes();
+            Pulse {
+                round,
+                randomness: BoundedVec::truncate_from(sha2_256(&signature).to_vec()),
+                signature: BoundedVec::truncate_from(signature.to_vec()),
+            }
+        }
+    }
+
+    impl<T: Config> Beacon for Pallet<T> {
+        fn newest_round() -> u64 {
+            LastStoredRound::<T>::get()
+        }
+
+        fn open(round: u64, ciphertext: &[u8]) -> Option<Option<Vec<u8>>> {
+            let pulse = Pulses::<T>::get(round)?;
+            let signature = Signature::from_bytes(&pulse.signature).ok();
+            Some(signature.and_then(|signature| decrypt(&signature, ciphertext).ok()))
         }
     }
 
@@ -164,12 +188,9 @@ pub mod pallet {
             let newest = since / u64::from(config.period.max(1)) + 1;
             let last = LastStoredRound::<T>::get();
             let oldest = newest.saturating_sub(KEPT_PULSES - 1).max(1);
-            let seed = Seed::<T>::get();
+            let key = SecretKey::from_seed(Seed::<T>::get());
             for round in oldest.max(last.saturating_add(1))..=newest {
-                let randomness = Self::randomness(&seed, round).to_vec();
-                let randomness = BoundedVec::truncate_from(randomness);
-                let signature = BoundedVec::default();
-                Pulses::<T>::insert(round, Pulse { round, randomness, signature });
+                Pulses::<T>::insert(round, Self::pulse(&key, round));
             }
             for round in OldestStoredRound::<T>::get()..oldest.min(last.saturating_add(1)) {
                 Pulses::<T>::remove(round);

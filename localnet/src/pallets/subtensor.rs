@@ -1,11 +1,11 @@
 //! `SubtensorModule`: subnets, neurons, stake, weights, Yuma Consensus and emission.
 //!
 //! Names, indices, hashers and types are the real chain's. Of its rules these are here: burned
-//! registration and pruning, weights plain or committed by hash, the stateful epoch schedule, Yuma 2
-//! and 3, a constant-product pool per subnet with orders that have a limit, takes, identities, the
+//! registration and pruning, weights plain, committed by hash or timelocked, the stateful epoch
+//! schedule, Yuma 2 and 3, a constant-product pool per subnet with orders that have a limit, takes, identities, the
 //! block emission and its distribution.
 //!
-//! Left out: timelocked weights, child hotkeys, stake on the root (so no root dividends), several
+//! Left out: child hotkeys, stake on the root (so no root dividends), several
 //! mechanisms per subnet, locks, leases, collateral and the pools' fees. Their storage and runtime
 //! APIs are there where clients look, and say zero or nothing.
 
@@ -33,6 +33,7 @@ mod storage;
 mod storage_locks;
 mod storage_shown;
 mod subnets;
+mod timelock;
 mod types;
 mod weights;
 pub mod yuma;
@@ -41,6 +42,7 @@ pub use identity::{ChainIdentityV2, SubnetIdentityV3};
 pub use info::*;
 pub use pallet::*;
 pub use serving::Axon;
+pub use timelock::{Beacon, Ciphertext, TimelockedCommit};
 pub use types::{
     AxonInfo, EpochConsensus, LockState, NeuronCertificate, NeuronInfo, NeuronInfoLite,
     PrometheusInfo, RootClaimTypeEnum, SafeFloat,
@@ -61,8 +63,11 @@ pub const ROOT: u16 = 0;
 pub mod pallet {
     use super::{
         AxonInfo, ChainIdentityV2, EpochConsensus, LockState, NeuronCertificate, PrometheusInfo,
-        ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3, commit_reveal::Shown,
-        info::Committed, serving::Axon,
+        ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3,
+        commit_reveal::Shown,
+        info::Committed,
+        serving::Axon,
+        timelock::{Beacon, Ciphertext, TimelockedCommit},
     };
     use core::marker::PhantomData;
     use frame_support::{
@@ -75,7 +80,7 @@ pub mod pallet {
     };
     use frame_system::pallet_prelude::*;
     use sp_runtime::SaturatedConversion;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, VecDeque};
     use substrate_fixed::types::{I64F64, I96F32, U64F64, U96F32};
 
     /// What the pallet needs from the runtime.
@@ -85,6 +90,8 @@ pub mod pallet {
         type Currency: Inspect<Self::AccountId, Balance = u64> + Mutate<Self::AccountId>;
         /// What hotkeys have committed.
         type Committed: Committed<Self::AccountId>;
+        /// The beacon whose rounds weights are hidden until.
+        type Beacon: Beacon;
     }
 
     #[pallet::pallet]

@@ -6,3 +6,4 @@ mod market;
 mod neurons;
 mod properties;
 mod subnet;
+mod timelock;

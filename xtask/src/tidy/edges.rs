@@ -4,12 +4,13 @@ use super::{File, Problem};
 
 /// Each crate's folder and the crates of ours that its code may depend on. Tests may add edges, so
 /// `[dev-dependencies]` are not looked at.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("metadata", &[]),
     ("chain", &["iota-metadata"]),
     ("p2p", &[]),
     ("trainer", &[]),
-    ("localnet", &[]),
+    ("timelock", &[]),
+    ("localnet", &["iota-timelock"]),
     ("node", &["iota-chain", "iota-localnet", "iota-metadata", "iota-p2p", "iota-trainer"]),
     ("xtask", &[]),
 ];

@@ -523,5 +523,51 @@ mod calls {
             let shown = Shown { uids, values, salt, version_key };
             Self::do_reveal_weights(&hotkey, netuid, mecid, shown)
         }
+
+        /// Hides the caller's weights until a round of the beacon.
+        #[pallet::call_index(113)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            commit: Ciphertext,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let version = commit_reveal_version;
+            Self::do_commit_timelocked(&hotkey, netuid, 0, commit, reveal_round, version)
+        }
+
+        /// Hides the caller's weights in one of the subnet's mechanisms.
+        #[pallet::call_index(118)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_timelocked_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit: Ciphertext,
+            reveal_round: u64,
+            commit_reveal_version: u16,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let version = commit_reveal_version;
+            Self::do_commit_timelocked(&hotkey, netuid, mecid, commit, reveal_round, version)
+        }
+
+        /// The same under the chain's present version of commit-reveal.
+        #[pallet::call_index(117)]
+        #[pallet::weight((Weight::from_parts(50_000_000, 0), DispatchClass::Normal, Pays::No))]
+        pub fn commit_crv3_mechanism_weights(
+            origin: OriginFor<T>,
+            netuid: u16,
+            mecid: u8,
+            commit: Ciphertext,
+            reveal_round: u64,
+        ) -> DispatchResult {
+            let hotkey = ensure_signed(origin)?;
+            let version = CommitRevealWeightsVersion::<T>::get();
+            Self::do_commit_timelocked(&hotkey, netuid, mecid, commit, reveal_round, version)
+        }
     }
 }

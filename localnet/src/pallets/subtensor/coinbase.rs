@@ -27,6 +27,7 @@ impl<T: Config> Pallet<T> {
         let minted = block_emission(TotalIssuance::<T>::get());
         BlockEmission::<T>::put(minted);
         let netuids = Self::netuids();
+        Self::reveal_timelocked(&netuids, now);
         Self::emit(&netuids, minted, now);
         for netuid in Self::take_due_epochs(&netuids, now) {
             Self::pay_epoch(netuid, now);

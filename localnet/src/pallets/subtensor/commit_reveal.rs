@@ -2,7 +2,7 @@
 //!
 //! A commit made in epoch `e` can be shown in epoch `e + RevealPeriodEpochs` and in no other. What
 //! is shown goes through the checks of plain weights, without their rate limit: a hotkey's commits
-//! are limited instead. Encrypted (timelocked) commits are not here.
+//! are limited instead.
 
 use super::{
     CommitRevealWeightsEnabled, Config, Error, Event, Pallet, RevealPeriodEpochs, SubnetEpochIndex,
@@ -11,7 +11,7 @@ use super::{
 use codec::Encode;
 use frame_support::{dispatch::DispatchResult, ensure};
 use sp_core::H256;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 /// A hotkey's commits that are neither shown nor expired, at most.
 const MAX_OPEN: usize = 10;
@@ -81,11 +81,18 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Block of the hotkey's earliest commit that has not expired.
-    pub(super) fn first_commit_block(netuid: u16, hotkey: &T::AccountId) -> Option<u64> {
-        let enabled = CommitRevealWeightsEnabled::<T>::get(netuid);
-        let first = || Self::open_commits(netuid, netuid, hotkey).1.first().map(|commit| commit.2);
-        enabled.then(first).flatten()
+    /// Block of the hotkey's earliest commit that has neither expired nor been shown. `timelocked`
+    /// has those of the timelocked commits.
+    pub(super) fn first_commit_block(
+        netuid: u16,
+        hotkey: &T::AccountId,
+        timelocked: &BTreeMap<T::AccountId, u64>,
+    ) -> Option<u64> {
+        if !CommitRevealWeightsEnabled::<T>::get(netuid) {
+            return None;
+        }
+        let hashed = Self::open_commits(netuid, netuid, hotkey).1.first().map(|commit| commit.2);
+        hashed.into_iter().chain(timelocked.get(hotkey).copied()).min()
     }
 
     /// The hashes of expired commits, and the commits that are not.
@@ -110,6 +117,6 @@ impl<T: Config> Pallet<T> {
 }
 
 /// The index under which a mechanism's weights are stored.
-fn storage_index(netuid: u16, mechanism: u8) -> u16 {
+pub(super) fn storage_index(netuid: u16, mechanism: u8) -> u16 {
     netuid.saturating_add(MECHANISM_STRIDE.saturating_mul(mechanism.into()))
 }

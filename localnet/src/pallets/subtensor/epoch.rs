@@ -60,6 +60,7 @@ impl<T: Config> Pallet<T> {
             tempo,
         };
         let last_update = LastUpdate::<T>::get(netuid);
+        let timelocked = Self::timelocked_blocks(netuid);
         let permits = ValidatorPermit::<T>::get(netuid);
         let neurons = (0..SubnetworkN::<T>::get(netuid))
             .map(|uid| yuma::Neuron {
@@ -72,7 +73,11 @@ impl<T: Config> Pallet<T> {
                 permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
                 weights: Weights::<T>::get(netuid, uid),
                 bonds: Bonds::<T>::get(netuid, uid),
-                commit_block: Self::first_commit_block(netuid, &Keys::<T>::get(netuid, uid)),
+                commit_block: Self::first_commit_block(
+                    netuid,
+                    &Keys::<T>::get(netuid, uid),
+                    &timelocked,
+                ),
             })
             .collect();
         yuma::Input {

@@ -173,6 +173,12 @@ mod errors {
         /// Another subnet has this symbol.
         #[codec(index = 109)]
         SymbolAlreadyInUse,
+        /// The chain runs another version of commit-reveal.
+        #[codec(index = 110)]
+        IncorrectCommitRevealVersion,
+        /// The beacon has passed the round.
+        #[codec(index = 111)]
+        InvalidRevealRound,
         /// The value is out of range.
         #[codec(index = 114)]
         InvalidValue,

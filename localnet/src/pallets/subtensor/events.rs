@@ -124,6 +124,12 @@ mod events {
         /// The hyperparameter was set: commit reveal enabled.
         #[codec(index = 102)]
         CommitRevealEnabled(u16, bool),
+        /// Weights were hidden until a round: hotkey, netuid and mechanism, hash, round.
+        #[codec(index = 108)]
+        TimelockedWeightsCommitted(T::AccountId, u16, sp_core::H256, u64),
+        /// Hidden weights were shown: netuid and mechanism, hotkey.
+        #[codec(index = 109)]
+        TimelockedWeightsRevealed(u16, T::AccountId),
         /// An epoch paid its servers.
         #[codec(index = 111)]
         IncentiveAlphaEmittedToMiners {

@@ -39,7 +39,11 @@ impl<T: Config> Pallet<T> {
                 }
                 Ok(())
             }
-            Call::commit_weights { netuid, .. } | Call::commit_mechanism_weights { netuid, .. }
+            Call::commit_weights { netuid, .. }
+            | Call::commit_mechanism_weights { netuid, .. }
+            | Call::commit_timelocked_weights { netuid, .. }
+            | Call::commit_timelocked_mechanism_weights { netuid, .. }
+            | Call::commit_crv3_mechanism_weights { netuid, .. }
                 if !Self::has_stake_for_weights(who, *netuid) =>
             {
                 Err(Error::NotEnoughStakeToSetWeights)

@@ -17,8 +17,8 @@ use sp_runtime::DispatchError;
 const MAX_NAME: usize = 256;
 const MAX_LINK: usize = 1024;
 const MAX_TEXT: usize = 1024;
-/// Signs of the first subnets' alpha, by netuid from 1; the rest have `sn` and the netuid.
-const SYMBOLS: &str = "αβγδεζηθικλμνξοπρστυφχψω";
+/// The final sigma, which is no letter of its own.
+const FINAL_SIGMA: char = '\u{3c2}';
 
 /// Who a coldkey says it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
@@ -124,9 +124,11 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Gives a new subnet's alpha its sign.
+    /// Gives a new subnet's alpha its sign: a Greek letter by netuid from 1, for later ones `sn` and
+    /// the netuid.
     pub(super) fn assign_symbol(netuid: u16) {
-        let greek = usize::from(netuid).checked_sub(1).and_then(|i| SYMBOLS.chars().nth(i));
+        let mut letters = ('\u{3b1}'..='\u{3c9}').filter(|letter| *letter != FINAL_SIGMA);
+        let greek = usize::from(netuid).checked_sub(1).and_then(|index| letters.nth(index));
         let symbol = greek.map_or_else(|| format!("sn{netuid}"), String::from);
         TokenSymbol::<T>::insert(netuid, symbol.into_bytes());
     }

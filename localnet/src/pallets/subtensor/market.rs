@@ -216,7 +216,7 @@ impl<T: Config> Pallet<T> {
 
     /// The most TAO that buys alpha while the price stays at or below `limit`.
     fn most_tao(netuid: u16, limit: u64) -> u64 {
-        // After buying, price = t² / k with t the pool's TAO and k its product.
+        // After buying, price = t * t / k with t the pool's TAO and k its product.
         let (tao, alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
         let square = U256::from(tao) * U256::from(alpha) * U256::from(limit) / U256::from(RAO);
         clamp(square.integer_sqrt()).saturating_sub(tao)

@@ -500,6 +500,18 @@ mod storage {
         OptionQuery,
     >;
 
+    /// Weights hidden until a round: hotkey, block, ciphertext, round. By mechanism and epoch.
+    #[pallet::storage]
+    pub type TimelockedWeightCommits<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        u16,
+        Twox64Concat,
+        u64,
+        VecDeque<TimelockedCommit<T::AccountId>>,
+        ValueQuery,
+    >;
+
     /// The all-zero account, for keys that nobody holds.
     #[pallet::type_value]
     pub fn DefaultAccount<T: Config>() -> T::AccountId {

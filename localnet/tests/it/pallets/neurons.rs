@@ -10,8 +10,9 @@ use iota_localnet::{
         drand, subtensor,
         subtensor::Call as Subtensor,
     },
-    runtime::{Balances, Drand, Runtime, SubtensorModule},
+    runtime::{Balances, Runtime, SubtensorModule},
 };
+use iota_timelock::{PublicKey, Signature};
 
 fn register(name: &str) -> Subtensor<Runtime> {
     Subtensor::burned_register { netuid: NET, hotkey: id(name) }
@@ -207,10 +208,13 @@ fn the_beacon_follows_time_and_seed() {
             let kept = drand::Pulses::<Runtime>::iter().count() as u64;
             assert_eq!(last - oldest + 1, kept);
             assert!(kept <= drand::KEPT_PULSES, "{kept}");
-            let seed = drand::Seed::<Runtime>::get();
             let pulse = drand::Pulses::<Runtime>::get(last).unwrap();
             assert_eq!(pulse.round, last);
-            assert_eq!(pulse.randomness.to_vec(), Drand::randomness(&seed, last));
+            let key = drand::BeaconConfig::<Runtime>::get().public_key;
+            let signature = Signature::from_bytes(&pulse.signature).unwrap();
+            assert!(PublicKey::from_bytes(&key).unwrap().verifies(last, &signature));
+            let randomness = sp_io::hashing::sha2_256(&pulse.signature);
+            assert_eq!(pulse.randomness.to_vec(), randomness);
             (last, pulse)
         })
     };
