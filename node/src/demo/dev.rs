@@ -3,7 +3,7 @@
 use jsonrpsee::core::client::ClientT;
 use jsonrpsee::rpc_params;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sp_crypto_hashing::twox_128;
 
 use crate::error::{Context, Error, Result};
@@ -21,8 +21,6 @@ pub enum Sealing {
     Instant,
     /// When told.
     Manual,
-    /// Every so many milliseconds.
-    Interval(u64),
 }
 
 impl Dev {
@@ -88,9 +86,8 @@ impl Dev {
     /// If the chain refuses.
     pub async fn set_sealing(&self, sealing: Sealing) -> Result<()> {
         let mode = match sealing {
-            Sealing::Instant => json!("instant"),
-            Sealing::Manual => json!("manual"),
-            Sealing::Interval(ms) => json!({ "interval_ms": ms }),
+            Sealing::Instant => "instant",
+            Sealing::Manual => "manual",
         };
         let _: Value = self
             .client

@@ -1,16 +1,21 @@
-//! How fast blocks may come on this machine.
+//! How fast blocks come on this machine.
 //!
 //! Phases are counted in blocks, and an audit that does not finish in its phase vetoes nobody. A
-//! subnet's chain is slow enough for that; here the chain is made to wait for a slow machine. Only
-//! the real time between blocks changes: the chain's own clock, and so its randomness, does not.
+//! subnet's chain is slow enough for that; here the chain is made to wait for a slow machine, or
+//! for one that has other things to do: [`block_ms`] measures how fast it may go at best, and
+//! [`Pace`] holds the next block back while a role lags. Only the real time between blocks
+//! changes: the chain's own clock, and so its randomness, does not.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use iota_trainer::{Input, Stage, zeroed_code};
 
 use crate::error::{Context, Result};
+use crate::protocol::clock::{Clock, Phase};
 use crate::protocol::manifest::Manifest;
+use crate::report::Report;
 use crate::roles::run::stage_config;
 
 /// Blocks of an Audit phase in which nothing is repeated yet (logs, randomness) or any more (the
@@ -20,6 +25,13 @@ const OTHER_BLOCKS: u32 = 6;
 const SLACK: f64 = 1.5;
 /// Measurements, of which the fastest counts.
 const TRIES: u32 = 3;
+
+/// Blocks that a role may lag behind the chain before the chain waits for it.
+const LAG: u32 = 3;
+/// Blocks at the end of an Audit phase that a veto needs to get into the chain.
+const VETO_BLOCKS: u32 = 4;
+/// Nothing is waited for that has not moved for this long: it may be lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Milliseconds between blocks: what is wanted, or more where audits need it.
 ///
@@ -53,14 +65,91 @@ fn measure(manifest: &Manifest) -> Result<Duration> {
     Ok(fastest)
 }
 
+/// Whether the next block may come, by what the roles report. Pure: time comes in.
+#[derive(Debug)]
+pub struct Pace {
+    clock: Clock,
+    /// The last block that each role handled, and when.
+    handled: BTreeMap<String, (u32, Duration)>,
+    /// The miners that committed work of the epoch, and the verdicts on it by validator and miner.
+    epoch: u32,
+    committed: BTreeSet<String>,
+    judged: BTreeSet<(String, String)>,
+    /// When the last of these came.
+    heard: Duration,
+}
+
+impl Pace {
+    /// A pace for the epochs of that clock; no role is known yet.
+    pub fn new(clock: Clock) -> Self {
+        let (handled, committed, judged) = Default::default();
+        Self { clock, handled, epoch: 0, committed, judged, heard: Duration::ZERO }
+    }
+
+    /// Takes in what the role `from` said, `now` after the run's start.
+    pub fn hear(&mut self, from: &str, now: Duration, report: &Report) {
+        match report {
+            Report::Block { number, .. } => {
+                self.handled.insert(from.into(), (*number, now));
+            }
+            Report::Committed { epoch, .. } => {
+                if *epoch > self.epoch {
+                    self.committed.clear();
+                    self.judged.clear();
+                    self.epoch = *epoch;
+                }
+                self.committed.insert(from.into());
+                self.heard = now;
+            }
+            Report::Audit { epoch, miner, .. } if *epoch == self.epoch => {
+                self.judged.insert((from.into(), miner.clone()));
+                self.heard = now;
+            }
+            _ => {}
+        }
+    }
+
+    /// A role is gone: nothing waits for it.
+    pub fn forget(&mut self, name: &str) {
+        self.handled.remove(name);
+    }
+
+    /// Whether block `next` may come; `validators` are those alive.
+    pub fn allows(&self, next: u32, now: Duration, validators: &BTreeSet<String>) -> bool {
+        let waits_for = |since: Duration| now.saturating_sub(since) <= PATIENCE;
+        let mut roles = self.handled.values();
+        if roles.any(|(handled, since)| handled + LAG < next && waits_for(*since)) {
+            return false;
+        }
+        !self.ends_audits(next) || self.is_judged(validators) || !waits_for(self.heard)
+    }
+
+    /// Whether a veto that is not committed before this block comes too late.
+    fn ends_audits(&self, block: u32) -> bool {
+        let later = self.clock.position(block.saturating_add(VETO_BLOCKS));
+        self.clock.position(block).is_some_and(|now| {
+            let over = later.is_none_or(|later| later.phase != Phase::Audit);
+            now.phase == Phase::Audit && now.epoch == self.epoch && over
+        })
+    }
+
+    /// Whether all validators have judged as many miners as committed work.
+    fn is_judged(&self, validators: &BTreeSet<String>) -> bool {
+        validators.iter().all(|validator| {
+            let verdicts = self.judged.iter().filter(|(by, _)| by == validator).count();
+            verdicts >= self.committed.len()
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::preset::{self, Choice};
+    use crate::protocol::manifest::Phases;
 
-    #[test]
-    fn blocks_come_as_wanted_unless_audits_need_longer() {
-        let manifest = preset::small(Choice {
+    fn manifest() -> Manifest {
+        preset::small(Choice {
             name: "test".into(),
             genesis: [1; 32],
             netuid: 1,
@@ -69,9 +158,59 @@ mod tests {
             dataset: [2; 32],
             seed: 7,
             pins: Vec::new(),
-        });
+        })
+    }
+
+    #[test]
+    fn blocks_come_as_wanted_unless_audits_need_longer() {
+        let manifest = manifest();
         assert_eq!(block_ms(&manifest, 1, 1, 600_000).unwrap(), 600_000);
         let (few, many) = (block_ms(&manifest, 64, 1, 1), block_ms(&manifest, 2048, 1, 1));
         assert!(few.unwrap() > 1 && many.unwrap() > 1_000);
+    }
+
+    /// The Audit phase of epoch 0 ends with block 132.
+    fn pace() -> Pace {
+        let mut manifest = manifest();
+        manifest.start_block = 100;
+        manifest.phases = Phases { train: 20, commit: 3, audit: 10, merge: 5, settle: 6 };
+        Pace::new(Clock::new(&manifest))
+    }
+
+    fn block(number: u32) -> Report {
+        Report::Block { number, epoch: 0, phase: String::new() }
+    }
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_role_that_lags_holds_the_chain_until_it_is_gone_or_silent_for_long() {
+        let (mut pace, nobody) = (pace(), BTreeSet::new());
+        pace.hear("miner-1", NOW, &block(10));
+        pace.hear("miner-2", NOW, &block(12));
+        assert!(pace.allows(13, NOW, &nobody) && !pace.allows(14, NOW, &nobody));
+        assert!(pace.allows(14, NOW + 2 * PATIENCE, &nobody));
+        pace.forget("miner-1");
+        assert!(pace.allows(15, NOW, &nobody) && !pace.allows(16, NOW, &nobody));
+    }
+
+    #[test]
+    fn the_last_blocks_of_an_audit_phase_wait_for_every_verdict() {
+        let (mut pace, validators) = (pace(), BTreeSet::from(["v1".into(), "v2".into()]));
+        let committed = Report::Committed { epoch: 0, tokens: 1, steps: 1, windows: 1 };
+        pace.hear("miner-1", NOW, &committed);
+        for validator in ["v1", "v2"] {
+            assert!(pace.allows(128, NOW, &validators) && !pace.allows(129, NOW, &validators));
+            let audit = Report::Audit {
+                epoch: 0,
+                validator: String::new(),
+                miner: "5Miner".into(),
+                passed: true,
+                windows: 1,
+                reason: String::new(),
+            };
+            pace.hear(validator, NOW, &audit);
+        }
+        assert!(pace.allows(129, NOW, &validators));
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::demo::cast::{Cast, Member, Part};
 use crate::demo::children::{Act, Children};
 use crate::demo::dev::{Dev, Sealing};
-use crate::demo::pace;
+use crate::demo::pace::{self, Pace};
 use crate::demo::scratch::Scratch;
 use crate::demo::setup::{self, Setup};
 use crate::demo::show::{DEMO, Show};
@@ -22,6 +22,7 @@ use crate::demo::view::Course;
 use crate::error::{Context, Error, Result};
 use crate::preset;
 use crate::printer::Printer;
+use crate::protocol::clock::Clock;
 use crate::protocol::manifest::Manifest;
 use crate::report::{Incentive, Report};
 use crate::settings::DemoSettings;
@@ -67,6 +68,12 @@ struct Play<'a> {
     cast: &'a Cast,
 }
 
+/// Where blocks come from while the run goes on, and how fast at most.
+struct Blocks<'a> {
+    dev: &'a Dev,
+    every: Duration,
+}
+
 /// The roles that are alive.
 struct Alive {
     miners: BTreeSet<String>,
@@ -89,9 +96,9 @@ impl Play<'_> {
         }
         let mut alive = self.start_roles(children, &mut show, &url).await?;
         self.warp(&dev, &manifest, &mut show).await?;
-        dev.set_sealing(Sealing::Interval(block_ms)).await?;
         show.begin(self.course(&manifest));
-        self.watch(children, &mut show, &client, &manifest, &mut alive).await?;
+        let blocks = Blocks { dev: &dev, every: Duration::from_millis(block_ms) };
+        self.watch(children, &mut show, &client, blocks, &manifest, &mut alive).await?;
         show.report(DEMO, &incentives(self.read_metagraph(&client).await?))?;
         let frame = Frame {
             epochs: self.settings.epochs,
@@ -257,19 +264,36 @@ impl Play<'_> {
         children: &mut Children,
         show: &mut Show,
         client: &Client,
+        blocks: Blocks<'_>,
         manifest: &Manifest,
         alive: &mut Alive,
     ) -> Result<()> {
         let mut redraw = ticks(REDRAW);
+        let mut seal = interval(blocks.every);
+        seal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut height = blocks.dev.height().await?;
+        let mut pace = Pace::new(Clock::new(manifest));
         let mut read = ticks(READ);
         let mut last_paid = Vec::new();
         let mut last_block = (show.tally.block, Instant::now());
         while !self.is_over(&show.tally, manifest, alive) {
             tokio::select! {
                 (name, act) = children.next() => match act {
-                    Act::Said(report) => show.report(&name, &report)?,
-                    Act::Ended(status) => self.bury(&name, status, show, alive)?,
+                    Act::Said(report) => {
+                        pace.hear(&name, show.elapsed(), &report);
+                        show.report(&name, &report)?;
+                    }
+                    Act::Ended(status) => {
+                        pace.forget(&name);
+                        self.bury(&name, status, show, alive)?;
+                    }
                 },
+                _ = seal.tick() => {
+                    if pace.allows(height + 1, show.elapsed(), &alive.validators) {
+                        blocks.dev.seal(1).await?;
+                        height += 1;
+                    }
+                }
                 _ = redraw.tick() => show.draw()?,
                 _ = read.tick() => {
                     let paid = self.read_metagraph(client).await?;
