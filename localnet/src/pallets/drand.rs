@@ -90,10 +90,11 @@ pub struct BeaconConfiguration {
 pub mod pallet {
     use super::{BeaconConfiguration, KEPT_PULSES, Metadata, Pulse};
     use crate::pallets::subtensor::Beacon;
-    use core::marker::PhantomData;
+    use core::{marker::PhantomData, ops::RangeInclusive};
     use frame_support::{pallet_prelude::*, traits::OnTimestampSet};
     use iota_timelock::{SecretKey, Signature, decrypt};
     use sp_io::hashing::sha2_256;
+    use std::thread::{self, available_parallelism};
 
     #[pallet::config]
     pub trait Config: frame_system::Config {}
@@ -165,6 +166,28 @@ pub mod pallet {
                 signature: BoundedVec::truncate_from(signature.to_vec()),
             }
         }
+
+        /// The pulses of some rounds. Signing is most of the work of an empty block, so it is
+        /// spread over the machine.
+        fn pulses(rounds: RangeInclusive<u64>) -> Vec<Pulse> {
+            let key = SecretKey::from_seed(Seed::<T>::get());
+            let rounds: Vec<u64> = rounds.collect();
+            let threads = available_parallelism().map_or(1, usize::from);
+            let share = rounds.len().div_ceil(threads).max(1);
+            let sign = |rounds: &[u64]| -> Vec<Pulse> {
+                rounds.iter().map(|round| Self::pulse(&key, *round)).collect()
+            };
+            let (own, others) = rounds.split_at(share.min(rounds.len()));
+            thread::scope(|scope| {
+                let others: Vec<_> =
+                    others.chunks(share).map(|part| scope.spawn(|| sign(part))).collect();
+                let mut pulses = sign(own);
+                for other in others {
+                    pulses.extend(other.join().expect("signing does not panic"));
+                }
+                pulses
+            })
+        }
     }
 
     impl<T: Config> Beacon for Pallet<T> {
@@ -188,9 +211,8 @@ pub mod pallet {
             let newest = since / u64::from(config.period.max(1)) + 1;
             let last = LastStoredRound::<T>::get();
             let oldest = newest.saturating_sub(KEPT_PULSES - 1).max(1);
-            let key = SecretKey::from_seed(Seed::<T>::get());
-            for round in oldest.max(last.saturating_add(1))..=newest {
-                Pulses::<T>::insert(round, Self::pulse(&key, round));
+            for pulse in Self::pulses(oldest.max(last.saturating_add(1))..=newest) {
+                Pulses::<T>::insert(pulse.round, pulse);
             }
             for round in OldestStoredRound::<T>::get()..oldest.min(last.saturating_add(1)) {
                 Pulses::<T>::remove(round);

@@ -43,6 +43,7 @@ impl Genesis {
         crate::pallets::drand::GenesisConfig::<Runtime> {
             seed: self.drand_seed,
             genesis_time: u32::try_from(self.base_time_ms / 1000).unwrap_or(u32::MAX),
+            period: u32::try_from(self.block_time_ms / 1000).map_or(3, |s| s.clamp(1, 3)),
             ..Default::default()
         }
         .assimilate_storage(&mut storage)?;
