@@ -1,17 +1,18 @@
 //! The connection, and finalized blocks in order.
 
 use std::future::Future;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use subxt::client::OnlineClientAtBlock;
 use subxt::dynamic;
 use subxt::ext::scale_decode::DecodeAsType;
-use subxt::{OnlineClient, PolkadotConfig};
+use subxt::PolkadotConfig;
 use tokio::time::timeout;
 
+use crate::courier::Courier;
 use crate::error::{ConnectError, ReadError};
-use crate::submit::Nonces;
+use crate::link::{Connection, Link};
 use crate::{Hash, Hotkey};
 
 /// A client at a block.
@@ -21,17 +22,16 @@ pub(crate) type AtBlock = OnlineClientAtBlock<PolkadotConfig>;
 const READ: Duration = Duration::from_secs(20);
 /// Pause before a lost subscription is made anew.
 const RETRY: Duration = Duration::from_millis(500);
+/// Without a finalized block for this long, the connection is looked at.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Attempts before a lost connection is given up.
 const ATTEMPTS: u32 = 20;
 
 /// A connection to a chain. Clones share it.
 #[derive(Clone)]
 pub struct Client {
-    /// Replaced when a lost connection is made anew.
-    online: Arc<RwLock<OnlineClient<PolkadotConfig>>>,
-    pub(crate) nonces: Nonces,
-    genesis: Hash,
-    url: String,
+    pub(crate) link: Arc<Link>,
+    pub(crate) courier: Arc<Courier>,
 }
 
 /// Finalized blocks, each once and in order.
@@ -60,52 +60,54 @@ impl Client {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(url: &str, within: Duration) -> Result<Self, ConnectError> {
-        if !(url.starts_with("ws://") || url.starts_with("wss://")) {
-            return Err(ConnectError::Url(url.to_owned()));
-        }
-        let online = dial(url, within).await?;
-        let genesis = online.genesis_hash().0;
-        let online = Arc::new(RwLock::new(online));
-        Ok(Self { online, nonces: Nonces::default(), genesis, url: url.to_owned() })
+        Self::connect_any(&[url.to_owned()], within).await
     }
 
-    /// The endpoint.
+    /// Connects to the first of several endpoints of one chain that answers; when it is lost, the
+    /// next one takes its place.
+    ///
+    /// # Errors
+    /// [`ConnectError`] of the last endpoint, when none answers.
+    pub async fn connect_any(urls: &[String], within: Duration) -> Result<Self, ConnectError> {
+        let link = Arc::new(Link::new(urls, within).await?);
+        Ok(Self { link, courier: Arc::default() })
+    }
+
+    /// The endpoint in use.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.link.url()
     }
 
     /// Hash of block 0.
     #[must_use]
     pub fn genesis_hash(&self) -> Hash {
-        self.genesis
+        self.link.genesis()
     }
 
-    fn online(&self) -> OnlineClient<PolkadotConfig> {
-        self.online.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Makes a lost connection anew, for all clones. One that answers is kept.
-    async fn redial(&self) -> Result<(), ReadError> {
-        if self.latest().await.is_ok() {
-            return Ok(());
+    /// Pauses after a failure, and makes a lost connection anew, for all clones. That no endpoint
+    /// answers is no error here: who retries finds out.
+    ///
+    /// # Errors
+    /// [`ReadError::OtherChain`].
+    pub(crate) async fn recover(&self, failed: &Connection) -> Result<(), ReadError> {
+        tokio::time::sleep(RETRY).await;
+        match self.link.replace(failed).await {
+            Err(other @ ReadError::OtherChain { .. }) => Err(other),
+            Err(error) => {
+                tracing::debug!(%error, "chain not reached");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
-        let lost =
-            |error: ConnectError| ReadError::Rpc { what: "the chain", reason: error.to_string() };
-        let online = dial(&self.url, READ).await.map_err(lost)?;
-        if online.genesis_hash().0 != self.genesis {
-            return Err(ReadError::OtherChain { url: self.url.clone() });
-        }
-        *self.online.write().unwrap_or_else(PoisonError::into_inner) = online;
-        Ok(())
     }
 
     pub(crate) async fn at(&self, hash: Hash) -> Result<AtBlock, ReadError> {
-        rpc("a block", self.online().at_block(subxt::utils::H256(hash))).await
+        rpc("a block", self.link.current().online.at_block(subxt::utils::H256(hash))).await
     }
 
     pub(crate) async fn latest(&self) -> Result<AtBlock, ReadError> {
-        rpc("the finalized block", self.online().at_current_block()).await
+        rpc("the finalized block", self.link.current().online.at_current_block()).await
     }
 
     /// Number and hash of the last finalized block.
@@ -170,16 +172,17 @@ impl Client {
     /// [`ReadError`] when the chain does not answer.
     pub async fn finalized_blocks(&self, from: Option<u32>) -> Result<BlockStream, ReadError> {
         let (finalized, _) = self.finalized().await?;
-        Ok(BlockStream {
-            client: self.clone(),
-            next: u64::from(from.unwrap_or(finalized)),
-            finalized: u64::from(finalized),
-            blocks: None,
-        })
+        let blocks = BlockStream::new(self.clone(), from.unwrap_or(finalized));
+        Ok(BlockStream { finalized: u64::from(finalized), ..blocks })
     }
 }
 
 impl BlockStream {
+    /// The blocks from a height on.
+    pub(crate) fn new(client: Client, from: u32) -> Self {
+        Self { client, next: u64::from(from), finalized: 0, blocks: None }
+    }
+
     /// Number and hash of the next finalized block. Waits for it; a lost connection is made anew.
     ///
     /// # Errors
@@ -187,21 +190,19 @@ impl BlockStream {
     pub async fn next(&mut self) -> Result<(u32, Hash), ReadError> {
         let mut failures = 0;
         loop {
-            match self.advance().await {
-                Ok(found) => return Ok(found),
-                Err(error) if failures >= ATTEMPTS => return Err(error),
-                Err(error) => {
+            let connection = self.client.link.current();
+            match timeout(SILENCE, self.advance()).await {
+                Ok(Ok(found)) => return Ok(found),
+                // Perhaps there was no block: a connection that answers is kept.
+                Err(_) => tracing::debug!("no finalized block for long"),
+                Ok(Err(error)) if failures >= ATTEMPTS => return Err(error),
+                Ok(Err(error)) => {
                     failures += 1;
                     tracing::debug!(%error, "block subscription lost");
-                    self.blocks = None;
-                    tokio::time::sleep(RETRY).await;
-                    match self.client.redial().await {
-                        Err(other @ ReadError::OtherChain { .. }) => return Err(other),
-                        Err(error) => tracing::debug!(%error, "chain not reached"),
-                        Ok(()) => {}
-                    }
                 }
             }
+            self.blocks = None;
+            self.client.recover(&connection).await?;
         }
     }
 
@@ -209,47 +210,22 @@ impl BlockStream {
         const WHAT: &str = "finalized blocks";
         // What was finalized before we subscribed, or skipped since, is read by number.
         while self.next > self.finalized {
-            let blocks = match &mut self.blocks {
-                Some(blocks) => blocks,
-                None => self.blocks.insert(rpc(WHAT, self.client.online().stream_blocks()).await?),
+            let Some(blocks) = &mut self.blocks else {
+                self.blocks =
+                    Some(rpc(WHAT, self.client.link.current().online.stream_blocks()).await?);
+                // The subscription may tell of later blocks alone.
+                let (finalized, _) = self.client.finalized().await?;
+                self.finalized = self.finalized.max(finalized.into());
+                continue;
             };
             let ended = || ReadError::Rpc { what: WHAT, reason: "the subscription ended".into() };
             let block = blocks.next().await.ok_or_else(ended)?;
             let block = block.map_err(|e| ReadError::Rpc { what: WHAT, reason: e.to_string() })?;
             self.finalized = self.finalized.max(block.number());
         }
-        let at = rpc(WHAT, self.client.online().at_block(self.next)).await?;
+        let at = rpc(WHAT, self.client.link.current().online.at_block(self.next)).await?;
         let found = (u32::try_from(self.next).unwrap_or(u32::MAX), at.block_hash().0);
         self.next += 1;
         Ok(found)
     }
-}
-
-/// Connects to an endpoint and checks what the chain there has.
-async fn dial(url: &str, within: Duration) -> Result<OnlineClient<PolkadotConfig>, ConnectError> {
-    let refused = |reason: String| ConnectError::Refused { url: url.to_owned(), reason };
-    let late = || ConnectError::Timeout { url: url.to_owned(), within };
-    let online = timeout(within, OnlineClient::<PolkadotConfig>::from_insecure_url(url))
-        .await
-        .map_err(|_| late())?
-        .map_err(|error| refused(deepest(&error)))?;
-    let at = timeout(within, online.at_current_block())
-        .await
-        .map_err(|_| late())?
-        .map_err(|error| refused(deepest(&error)))?;
-    let report = iota_metadata::check(at.metadata_ref());
-    if report.is_fatal() {
-        let report = report.to_string();
-        return Err(ConnectError::Incompatible { url: url.to_owned(), report });
-    }
-    Ok(online)
-}
-
-/// The innermost cause: libraries wrap "connection refused" several times, some in words only.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string().trim_start_matches("RPC error: client error: ").to_owned()
 }

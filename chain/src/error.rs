@@ -95,6 +95,9 @@ pub enum SubmitError {
     /// The connection failed; whether it was included is unknown.
     #[error("connection lost while submitting: {0}")]
     Connection(String),
+    /// No block took it in its era, twice.
+    #[error("no block took it while it was valid; the chain may be full, or offer a tip")]
+    Lapsed,
     /// Not finalized in time; it may still be included until its era ends.
     #[error("not finalized within {} s", .0.as_secs())]
     Timeout(Duration),

@@ -16,8 +16,12 @@ mod amount;
 mod block;
 mod call;
 mod client;
+mod courier;
 mod error;
 mod key;
+mod link;
+mod nonces;
+mod outbox;
 mod remedy;
 mod submit;
 mod value;
@@ -27,9 +31,10 @@ pub use amount::Rao;
 pub use block::{BlockView, CommittedFields, Drand, Neuron, Pulse};
 pub use call::{Call, Field, Hyperparameter};
 pub use client::{BlockStream, Client};
+pub use courier::Inclusion;
 pub use error::{ConnectError, ReadError, SubmitError};
 pub use key::{KeyError, Keypair, from_ss58, to_ss58};
-pub use submit::Inclusion;
+
 
 /// A sr25519 public key.
 pub type Hotkey = [u8; 32];

@@ -1,167 +1,169 @@
-//! Signing, sending, and what became of it.
+//! Signing and sending.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
+use subxt::PolkadotConfig;
 use subxt::config::DefaultExtrinsicParamsBuilder;
-use subxt::error::{
-    BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError as Events,
-};
-use subxt::extrinsics::ExtrinsicEvents;
-use subxt::tx::TransactionStatus;
-use subxt::{ArcMetadata, PolkadotConfig};
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
-use crate::client::Client;
-use crate::error::SubmitError;
-use crate::key::Keypair;
-use crate::{Hash, Hotkey, remedy};
+use crate::client::{Client, rpc};
+use crate::courier::{Account, Answer, Inclusion, Outcome};
+use crate::error::{ReadError, SubmitError};
+use crate::key::{Keypair, to_ss58};
+use crate::outbox::Signed;
 
 /// Time until finality.
 const FINALITY: Duration = Duration::from_secs(120);
 /// Blocks in which an extrinsic may be included.
-const ERA: u64 = 64;
-
-/// Where an extrinsic took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inclusion {
-    /// The finalized block.
-    pub block: Hash,
-    /// Its height.
-    pub number: u32,
-    /// The extrinsic.
-    pub extrinsic: Hash,
-}
-
-/// A block's client, as subxt hands it on with what it sends.
-type At = subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>;
-/// What becomes of an extrinsic.
-type Progress = subxt::tx::TransactionProgress<PolkadotConfig, At>;
-/// An extrinsic in a block.
-type InBlock = subxt::tx::TransactionInBlock<PolkadotConfig, At>;
-
-/// Next nonce per account, so that several extrinsics can be on their way at once.
-#[derive(Clone, Default)]
-pub(crate) struct Nonces(Arc<Mutex<HashMap<Hotkey, u64>>>);
+const ERA: u32 = 64;
+/// Times that a call is signed: anew only where the extrinsic before can never be included.
+const SIGNINGS: u32 = 2;
+/// Nonces tried where other programs use the same account.
+const NONCES: u32 = 4;
 
 impl Client {
     /// Signs a call, sends it, waits until a finalized block includes it, and checks its success.
     ///
+    /// It takes effect once at most: through lost connections the same bytes are sent again, and
+    /// the call is signed anew only after its era has passed without it. Dropping the future does
+    /// not take back what is signed.
+    ///
     /// # Errors
     /// [`SubmitError`], with what to do about it.
     pub async fn submit(&self, signer: &Keypair, call: &Call) -> Result<Inclusion, SubmitError> {
-        let block = self.include(signer, call).await;
-        if block.is_err() {
-            // Whether the nonce was used is not known: ask the chain next time.
-            self.nonces.0.lock().await.remove(&signer.public());
-        }
-        let block = block?;
-        let events = block.wait_for_success().await.map_err(failed)?;
-        let at = block.at().await.map_err(|error| SubmitError::Connection(error.to_string()))?;
-        check_sudo(&events, &at.metadata())?;
-        Ok(Inclusion {
-            block: block.block_hash().0,
-            number: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
-            extrinsic: block.extrinsic_hash().0,
-        })
+        let (client, signer, call) = (self.clone(), signer.clone(), call.clone());
+        // Its own task: who stops waiting must not leave a gap in the nonces.
+        let delivered = tokio::spawn(async move { client.deliver(&signer, &call).await });
+        delivered.await.map_err(|stopped| SubmitError::Connection(stopped.to_string()))?
     }
 
-    /// Sends a call and waits for the finalized block that has it, whatever became of it there.
-    async fn include(&self, signer: &Keypair, call: &Call) -> Result<InBlock, SubmitError> {
-        let mut progress = self.send(signer, call).await?;
-        let finalized = async {
-            while let Some(status) = progress.next().await {
-                match status.map_err(|error| SubmitError::Connection(error.to_string()))? {
-                    TransactionStatus::InFinalizedBlock(block) => return Ok(block),
-                    TransactionStatus::Invalid { message } => return Err(rejected(&message)),
-                    TransactionStatus::Dropped { message }
-                    | TransactionStatus::Error { message } => {
-                        return Err(rejected(&message));
-                    }
-                    _ => {}
-                }
+    async fn deliver(&self, signer: &Keypair, call: &Call) -> Result<Inclusion, SubmitError> {
+        for _ in 0..SIGNINGS {
+            let account = self.courier.account(signer.public());
+            let outcome = {
+                let _in_order = account.order.lock().await;
+                self.send(&account, signer, call).await?
+            };
+            match timeout(FINALITY, outcome).await {
+                Err(_) => return Err(SubmitError::Timeout(FINALITY)),
+                Ok(Err(_)) => return Err(lost("the chain was not reached again")),
+                Ok(Ok(Outcome::Included(included))) => return included,
+                Ok(Ok(Outcome::Lapsed)) => tracing::debug!("an extrinsic lapsed"),
             }
-            Err(SubmitError::Connection("the subscription ended".into()))
-        };
-        timeout(FINALITY, finalized).await.map_err(|_| SubmitError::Timeout(FINALITY))?
+        }
+        Err(SubmitError::Lapsed)
     }
 
-    async fn send(&self, signer: &Keypair, call: &Call) -> Result<Progress, SubmitError> {
-        let lost = |error: &dyn std::fmt::Display| SubmitError::Connection(error.to_string());
-        let at = self.latest().await.map_err(|error| lost(&error))?;
+    /// Signs a call and gets it into a pool; what will have become of it.
+    async fn send(
+        &self,
+        account: &Account,
+        signer: &Keypair,
+        call: &Call,
+    ) -> Result<oneshot::Receiver<Outcome>, SubmitError> {
+        let deadline = Instant::now() + FINALITY;
+        for _ in 0..NONCES {
+            let signing = self.sign_when_connected(account, signer, call);
+            let signed = timeout_at(deadline, signing).await;
+            let (signed, block) = signed.map_err(|_| SubmitError::Timeout(FINALITY))??;
+            // Before it is sent: else a block might come that nobody looks into.
+            let outcome = self.watch(&signed, block);
+            match self.push_until(&signed, deadline).await {
+                Answer::Taken => return Ok(outcome),
+                Answer::Used => {
+                    self.courier.withdraw(&signed);
+                    account.nonces().used(signed.nonce);
+                }
+                Answer::Refused(error) => {
+                    self.courier.withdraw(&signed);
+                    account.nonces().give_back(signed.nonce);
+                    return Err(error);
+                }
+                Answer::Lost(reason) => return Err(lost(&reason)),
+            }
+        }
+        Err(lost("other programs use the account's nonces"))
+    }
+
+    /// Sends an extrinsic until a node has answered. Once an answer was lost, the extrinsic may be
+    /// in a pool or in a block, whatever the next answer says: then its fate is to be awaited.
+    async fn push_until(&self, signed: &Signed, deadline: Instant) -> Answer {
+        let mut is_first = true;
+        loop {
+            let connection = self.link.current();
+            match self.push(&connection, signed).await {
+                Answer::Lost(reason) if Instant::now() >= deadline => return Answer::Lost(reason),
+                Answer::Lost(reason) => {
+                    tracing::debug!(reason, "extrinsic not sent");
+                    is_first = false;
+                    if let Err(error @ ReadError::OtherChain { .. }) =
+                        self.recover(&connection).await
+                    {
+                        return Answer::Lost(error.to_string());
+                    }
+                }
+                answer if is_first => return answer,
+                _ => return Answer::Taken,
+            }
+        }
+    }
+
+    /// As [`Self::sign`], again over a new connection where one was lost.
+    async fn sign_when_connected(
+        &self,
+        account: &Account,
+        signer: &Keypair,
+        call: &Call,
+    ) -> Result<(Signed, u32), SubmitError> {
+        loop {
+            let connection = self.link.current();
+            match self.sign(account, signer, call).await {
+                Err(SubmitError::Connection(reason)) => {
+                    tracing::debug!(reason, "extrinsic not signed");
+                    self.recover(&connection).await.map_err(|error| lost(&error.to_string()))?;
+                }
+                signed => return signed,
+            }
+        }
+    }
+
+    /// Signs a call with the account's next nonce; with it, the newest finalized block.
+    async fn sign(
+        &self,
+        account: &Account,
+        signer: &Keypair,
+        call: &Call,
+    ) -> Result<(Signed, u32), SubmitError> {
+        let at = self.latest().await.map_err(|error| lost(&error.to_string()))?;
         let mut client = at.transactions();
         let payload = call.payload();
         client.validate(&payload).map_err(|error| SubmitError::Encode(error.to_string()))?;
-        // Held until the extrinsic is in the pool: nonces must arrive there in order.
-        let mut nonces = self.nonces.0.lock().await;
-        let account = subxt::utils::AccountId32(signer.public());
-        let on_chain = client.account_nonce(&account).await.map_err(|error| lost(&error))?;
-        let next = nonces.entry(signer.public()).or_default();
-        *next = (*next).max(on_chain);
-        let params =
-            DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new().mortal(ERA).nonce(*next).build();
-        let signable = client
-            .create_signed(&payload, signer, params)
-            .await
-            .map_err(|error| SubmitError::Encode(error.to_string()))?;
-        let progress = timeout(FINALITY, signable.submit_and_watch())
-            .await
-            .map_err(|_| SubmitError::Timeout(FINALITY))?
-            .map_err(not_sent)?;
-        *next += 1;
-        Ok(progress)
+        let params = subxt::rpcs::rpc_params![to_ss58(&signer.public())];
+        let next = self.link.current();
+        let next = rpc("the nonce", next.rpc.request::<u64>("system_accountNextIndex", params));
+        let next = next.await.map_err(|error| lost(&error.to_string()))?;
+        let nonce = account.nonces().take(next);
+        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
+            .mortal(ERA.into())
+            .nonce(nonce)
+            .build();
+        let signed = client.create_signed(&payload, signer, params).await;
+        let signed = signed.inspect_err(|_| account.nonces().give_back(nonce));
+        let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?;
+        let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
+        let signed = Signed {
+            hash: signed.hash().0,
+            bytes: signed.encoded().into(),
+            account: signer.public(),
+            nonce,
+            lapses: block.saturating_add(ERA),
+        };
+        Ok((signed, block))
     }
 }
 
-/// Only the node's own answer is a refusal, and its reason is in the data that comes with it.
-fn not_sent(error: ExtrinsicError) -> SubmitError {
-    match error {
-        ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(RpcError::ClientError(
-            subxt::rpcs::Error::User(answer),
-        ))) => {
-            let data = answer.data.as_ref().map(|data| data.get()).unwrap_or_default();
-            rejected(&format!("{} ({}) {data}", answer.message, answer.code))
-        }
-        error => SubmitError::Connection(error.to_string()),
-    }
-}
-
-fn rejected(message: &str) -> SubmitError {
-    let (name, remedy) = remedy::of_rejection(message);
-    SubmitError::Rejected { name, remedy }
-}
-
-/// `sudo` succeeds whatever becomes of the call in it: that is in its event.
-fn check_sudo(
-    events: &ExtrinsicEvents<PolkadotConfig>,
-    metadata: &ArcMetadata,
-) -> Result<(), SubmitError> {
-    for event in events.iter() {
-        let event = event.map_err(|error| SubmitError::Connection(error.to_string()))?;
-        if (event.pallet_name(), event.event_name()) != ("Sudo", "Sudid") {
-            continue;
-        }
-        // A `Result<(), DispatchError>`.
-        if let [1, error @ ..] = event.field_bytes() {
-            let error = DispatchError::decode_from(error, metadata.clone());
-            let error = error.map_err(|error| SubmitError::Connection(error.to_string()))?;
-            return Err(failed(Events::ExtrinsicFailed(error)));
-        }
-    }
-    Ok(())
-}
-
-fn failed(error: Events) -> SubmitError {
-    let name = match &error {
-        Events::ExtrinsicFailed(DispatchError::Module(module)) => {
-            module.details().map(|details| details.variant.name.clone()).unwrap_or_default()
-        }
-        Events::ExtrinsicFailed(other) => other.to_string(),
-        other => return SubmitError::Connection(other.to_string()),
-    };
-    let remedy = remedy::of_name(&name);
-    SubmitError::Failed { name, remedy }
+fn lost(reason: &str) -> SubmitError {
+    SubmitError::Connection(reason.to_owned())
 }

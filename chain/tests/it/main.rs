@@ -3,6 +3,7 @@
 
 mod blocks;
 mod connect;
+mod crowd;
 mod net;
 mod proxy;
 mod publish;

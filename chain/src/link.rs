@@ -1,0 +1,159 @@
+//! The connection: one endpoint of several at a time, another when it is lost.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use subxt::rpcs::RpcClient;
+use subxt::{OnlineClient, PolkadotConfig};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::Hash;
+use crate::error::{ConnectError, ReadError};
+
+/// Time to reach one endpoint again.
+const REDIAL: Duration = Duration::from_secs(20);
+
+/// One connection to one endpoint.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// For typed reads.
+    pub(crate) online: OnlineClient<PolkadotConfig>,
+    /// For plain requests.
+    pub(crate) rpc: RpcClient,
+    /// Which of the endpoints.
+    endpoint: usize,
+    /// How many connections there were before it.
+    age: u64,
+}
+
+/// The endpoints of one chain, of which one is connected.
+pub(crate) struct Link {
+    urls: Vec<String>,
+    genesis: Hash,
+    current: RwLock<Connection>,
+    /// One dials; the others wait and use what it found.
+    dialling: Mutex<()>,
+}
+
+impl Link {
+    /// Connects to the first endpoint that answers as a chain that we know how to use.
+    ///
+    /// # Errors
+    /// What was wrong with the last endpoint.
+    pub(crate) async fn new(urls: &[String], within: Duration) -> Result<Self, ConnectError> {
+        let mut failed = ConnectError::Url(String::new());
+        for (endpoint, url) in urls.iter().enumerate() {
+            match dial(url, within).await {
+                Ok((online, rpc)) => {
+                    let genesis = online.genesis_hash().0;
+                    let current = Connection { online, rpc, endpoint, age: 0 };
+                    let (urls, current) = (urls.to_vec(), RwLock::new(current));
+                    return Ok(Self { urls, genesis, current, dialling: Mutex::default() });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "endpoint not used");
+                    failed = error;
+                }
+            }
+        }
+        Err(failed)
+    }
+
+    /// The connection in use.
+    pub(crate) fn current(&self) -> Connection {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The endpoint in use.
+    pub(crate) fn url(&self) -> &str {
+        self.urls.get(self.current().endpoint).map_or("", String::as_str)
+    }
+
+    /// Changes with every new connection.
+    pub(crate) fn age(&self) -> u64 {
+        self.current().age
+    }
+
+    /// Hash of block 0, the same at all endpoints.
+    pub(crate) fn genesis(&self) -> Hash {
+        self.genesis
+    }
+
+    /// Replaces a connection that failed, unless somebody has. One that still answers is kept;
+    /// else the next endpoint that serves the same chain is taken, the present one last.
+    ///
+    /// # Errors
+    /// [`ReadError::OtherChain`] when no endpoint serves the chain and one serves another.
+    pub(crate) async fn replace(&self, failed: &Connection) -> Result<(), ReadError> {
+        let _one = self.dialling.lock().await;
+        let current = self.current();
+        if current.age != failed.age || answers(&current).await {
+            return Ok(());
+        }
+        let mut error = ReadError::Timeout { what: "the chain" };
+        for step in 1..=self.urls.len() {
+            let endpoint = (current.endpoint + step) % self.urls.len();
+            let url = &self.urls[endpoint];
+            match dial(url, REDIAL).await {
+                Ok((online, _)) if online.genesis_hash().0 != self.genesis => {
+                    error = ReadError::OtherChain { url: url.clone() };
+                }
+                Ok((online, rpc)) => {
+                    let age = current.age + 1;
+                    let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                    *current = Connection { online, rpc, endpoint, age };
+                    return Ok(());
+                }
+                Err(lost) if !matches!(error, ReadError::OtherChain { .. }) => {
+                    error = ReadError::Rpc { what: "the chain", reason: lost.to_string() };
+                }
+                Err(_) => {}
+            }
+        }
+        Err(error)
+    }
+}
+
+async fn answers(connection: &Connection) -> bool {
+    matches!(timeout(REDIAL, connection.online.at_current_block()).await, Ok(Ok(_)))
+}
+
+/// Connects to an endpoint and checks what the chain there has.
+async fn dial(
+    url: &str,
+    within: Duration,
+) -> Result<(OnlineClient<PolkadotConfig>, RpcClient), ConnectError> {
+    if !(url.starts_with("ws://") || url.starts_with("wss://")) {
+        return Err(ConnectError::Url(url.to_owned()));
+    }
+    let refused = |reason: String| ConnectError::Refused { url: url.to_owned(), reason };
+    let late = |_| ConnectError::Timeout { url: url.to_owned(), within };
+    let rpc = timeout(within, RpcClient::from_insecure_url(url))
+        .await
+        .map_err(late)?
+        .map_err(|error| refused(deepest(&error)))?;
+    let online = timeout(within, OnlineClient::<PolkadotConfig>::from_rpc_client(rpc.clone()))
+        .await
+        .map_err(late)?
+        .map_err(|error| refused(deepest(&error)))?;
+    let at = timeout(within, online.at_current_block())
+        .await
+        .map_err(late)?
+        .map_err(|error| refused(deepest(&error)))?;
+    let report = iota_metadata::check(at.metadata_ref());
+    if report.is_fatal() {
+        let report = report.to_string();
+        return Err(ConnectError::Incompatible { url: url.to_owned(), report });
+    }
+    Ok((online, rpc))
+}
+
+/// The innermost cause: libraries wrap "connection refused" several times, some in words only.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string().trim_start_matches("RPC error: client error: ").to_owned()
+}
