@@ -111,6 +111,42 @@ impl Api {
         Ok(self.mailbox.ask(move |engine| engine.fund(&account, rao)).await??)
     }
 
+    /// Seals blocks up to and with the one of that height. Returns the newest block.
+    ///
+    /// # Errors
+    /// If a block cannot be sealed.
+    pub async fn warp(&self, number: BlockNumber) -> Result<Head, ApiError> {
+        self.seal(number.saturating_sub(self.head().number)).await
+    }
+
+    /// Seals a block that writes a value (none: removes it) under any key.
+    ///
+    /// # Errors
+    /// If no block can be sealed.
+    pub async fn set_storage(
+        &self,
+        key: Vec<u8>,
+        value: Option<Vec<u8>>,
+    ) -> Result<SealedBlock, ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.set_storage(&key, value.as_deref())).await??)
+    }
+
+    /// Keeps the chain as it is, pool included, to go back to. Returns the snapshot's number.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub async fn snapshot(&self) -> Result<u32, Stopped> {
+        self.mailbox.ask(|engine| engine.snapshot()).await
+    }
+
+    /// Goes back to a snapshot, which stays; later ones go. False where it is not kept.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub async fn revert(&self, snapshot: u32) -> Result<bool, Stopped> {
+        self.mailbox.ask(move |engine| engine.revert(snapshot)).await
+    }
+
     /// Changes when blocks are sealed.
     ///
     /// # Errors

@@ -29,12 +29,15 @@ use std::sync::Arc;
 mod execute;
 mod history;
 mod pool;
+mod powers;
 mod seal;
 mod state;
 
 pub use execute::RuntimePanic;
 pub use history::{BLOCKS_KEPT, StoredBlock};
 pub use pool::{Admission, MAX_BYTES, MAX_EXTRINSICS, PoolError, invalid_text};
+pub(crate) use powers::Snapshots;
+pub use powers::{Change, MAX_CHANGES, MAX_SNAPSHOTS};
 pub use seal::{Included, SealError, SealedBlock};
 pub use state::STATES_KEPT;
 
@@ -75,12 +78,13 @@ pub enum CallError {
     Panicked(#[from] RuntimePanic),
 }
 
-/// A dev chain.
+/// A dev chain. A clone goes its own way.
+#[derive(Clone)]
 pub struct Chain {
     states: States,
     history: History,
     pool: Pool,
-    shield: Shield,
+    shield: Arc<Shield>,
     base_time_ms: u64,
     block_time_ms: u64,
 }
@@ -118,7 +122,7 @@ impl Chain {
             states,
             history: History::new(header),
             pool: Pool::default(),
-            shield,
+            shield: Arc::new(shield),
             base_time_ms: config.base_time_ms,
             block_time_ms: config.block_time_ms,
         })

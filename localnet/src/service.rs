@@ -6,7 +6,7 @@
 //! blocks between, so that a slow follower costs nothing and misses nothing that is still kept.
 
 use crate::{
-    chain::{Chain, PoolError, SealError, SealedBlock},
+    chain::{Chain, PoolError, SealError, SealedBlock, Snapshots},
     producer::Sealing,
     runtime::{AccountId, Balance, BlockNumber, Hash},
 };
@@ -72,6 +72,7 @@ pub(crate) struct Engine {
     sealing: watch::Sender<Sealing>,
     head: watch::Sender<Head>,
     watchers: Watchers,
+    snapshots: Snapshots,
     is_running: bool,
 }
 
@@ -92,8 +93,8 @@ pub(crate) fn start(chain: Chain, sealing: Sealing) -> io::Result<Service> {
     let (jobs, mut inbox) = mpsc::channel::<Job>(MAILBOX);
     let (sealing, sealing_changes) = watch::channel(sealing);
     let (head, head_changes) = watch::channel(head_of(&chain));
-    let mut engine =
-        Engine { chain, sealing, head, watchers: Watchers::default(), is_running: true };
+    let (watchers, snapshots) = (Watchers::default(), Snapshots::default());
+    let mut engine = Engine { chain, sealing, head, watchers, snapshots, is_running: true };
     let thread = thread::Builder::new().name("localnet-chain".to_owned()).spawn(move || {
         while engine.is_running
             && let Some(job) = inbox.blocking_recv()
@@ -151,6 +152,32 @@ impl Engine {
         let block = self.chain.fund(account, rao)?;
         self.announce(&block);
         Ok(block)
+    }
+
+    /// Seals one block that writes a value (none: removes it).
+    pub(crate) fn set_storage(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<SealedBlock, SealError> {
+        let block = self.chain.set_storage(key, value)?;
+        self.announce(&block);
+        Ok(block)
+    }
+
+    /// Keeps the chain as it is; the snapshot's number.
+    pub(crate) fn snapshot(&mut self) -> u32 {
+        self.snapshots.take(&self.chain)
+    }
+
+    /// Makes the chain what it was; false without such a snapshot. Who watches an extrinsic of
+    /// what is undone hears no more of it.
+    pub(crate) fn revert(&mut self, snapshot: u32) -> bool {
+        let Some(chain) = self.snapshots.revert(snapshot) else { return false };
+        self.chain = chain;
+        self.watchers = Watchers::default();
+        self.head.send_replace(head_of(&self.chain));
+        true
     }
 
     /// Changes when blocks are sealed.

@@ -15,12 +15,13 @@ use crate::settings::WalletPlace;
 /// How long a chain may take to answer.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Connects to a chain.
+/// Connects to a chain by its endpoints, separated by commas: the first that answers.
 ///
 /// # Errors
-/// If it does not answer, or is no chain that we can use.
-pub async fn connect(url: &str) -> Result<Client> {
-    Client::connect(url, CONNECT).await.map_err(|error| {
+/// If none answers, or it is no chain that we can use.
+pub async fn connect(urls: &str) -> Result<Client> {
+    let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
+    Client::connect_any(&urls, CONNECT).await.map_err(|error| {
         let hint = match error {
             ConnectError::Incompatible { .. } => "pass the `--chain` of a Subtensor node",
             _ => "check `--chain`, and that the node is running",

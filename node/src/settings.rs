@@ -25,6 +25,18 @@ const WALLETS: &str = ".bittensor/wallets";
 /// The most processes a demo starts: each takes memory for a stage and some file handles.
 const MAX_DEMO_NODES: u16 = 64;
 
+/// The URL of one endpoint.
+fn endpoint(wanted: &str) -> Result<&str> {
+    if wanted.starts_with("ws://") || wanted.starts_with("wss://") {
+        return Ok(wanted);
+    }
+    let known = NETWORKS.iter().find(|(name, _)| *name == wanted);
+    known.map(|(_, url)| *url).ok_or_else(|| {
+        Error::argument(format!("`--chain {wanted}` is no websocket URL and no network"))
+            .hint("pass `ws://HOST:PORT`, or one of `local`, `finney`, `test`, `archive`")
+    })
+}
+
 /// A way to cheat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostileKind {
@@ -115,7 +127,7 @@ impl Surroundings {
         })
     }
 
-    /// The URL of the chain.
+    /// The URLs of the chain's endpoints, separated by commas as they were given.
     ///
     /// # Errors
     /// If what was given is neither a websocket URL nor a known name.
@@ -126,17 +138,8 @@ impl Surroundings {
             .or(self.chain_endpoint.as_deref())
             .or(self.network.as_deref())
             .unwrap_or("local");
-        if wanted.starts_with("ws://") || wanted.starts_with("wss://") {
-            return Ok(wanted.to_owned());
-        }
-        NETWORKS
-            .iter()
-            .find(|(name, _)| *name == wanted)
-            .map(|(_, url)| (*url).to_owned())
-            .ok_or_else(|| {
-                Error::argument(format!("`--chain {wanted}` is no websocket URL and no network"))
-                    .hint("pass `ws://HOST:PORT`, or one of `local`, `finney`, `test`, `archive`")
-            })
+        let urls: Result<Vec<&str>> = wanted.split(',').map(endpoint).collect();
+        Ok(urls?.join(","))
     }
 
     /// Where the wallet's files are.

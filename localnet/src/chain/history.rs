@@ -21,6 +21,7 @@ pub struct StoredBlock {
 }
 
 /// The blocks.
+#[derive(Clone)]
 pub(super) struct History {
     /// Kept blocks, oldest first, without gaps.
     blocks: VecDeque<Arc<StoredBlock>>,

@@ -80,7 +80,7 @@ pub struct Admission {
 }
 
 /// One waiting extrinsic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     hash: Hash,
     bytes: Arc<[u8]>,
@@ -95,7 +95,7 @@ struct Entry {
 }
 
 /// The waiting extrinsics.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
     /// By order of arrival.
     entries: BTreeMap<u64, Entry>,

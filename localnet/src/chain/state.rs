@@ -28,6 +28,7 @@ pub(super) type View<'a> = TrieBackend<&'a Nodes, BlakeTwo256>;
 pub(super) type Changes = OverlayedChanges<BlakeTwo256>;
 
 /// The trie nodes of all kept states.
+#[derive(Clone)]
 pub(super) struct Nodes {
     /// Node by its place in the trie and its hash, with the count of its uses.
     nodes: HashMap<Vec<u8>, (DBValue, u32)>,
@@ -50,6 +51,7 @@ impl TrieBackendStorage<BlakeTwo256> for Nodes {
 }
 
 /// The states of the chain.
+#[derive(Clone)]
 pub(super) struct States {
     nodes: Nodes,
     /// Roots of the kept states, oldest first.

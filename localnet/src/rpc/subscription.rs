@@ -41,6 +41,10 @@ impl Cursor {
     pub(super) async fn next(&mut self, sink: &SubscriptionSink) -> Option<Arc<StoredBlock>> {
         loop {
             let newest = self.heads.borrow_and_update().number;
+            if self.next > newest.saturating_add(1) {
+                // The chain went back to a snapshot.
+                self.next = newest;
+            }
             if self.next <= newest {
                 let number = self.next;
                 let block =

@@ -91,3 +91,117 @@ fn shows_the_sudo_key_to_whoever_starts_it_by_hand() {
     let text = iota_localnet::banner(&config, config.listen);
     assert!(text.contains(accounts::SUDO), "{text}");
 }
+
+/// A chain with a websocket client.
+async fn chain() -> (iota_localnet::Api, iota_localnet::Handle, RpcClient) {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let rpc = RpcClient::from_insecure_url(api.url()).await.unwrap();
+    (api, handle, rpc)
+}
+
+/// The key of `Drand.LastStoredRound`, a plain `u64`.
+fn last_round() -> String {
+    use sp_io::hashing::twox_128;
+    let key = [twox_128(b"Drand"), twox_128(b"LastStoredRound")].concat();
+    format!("0x{}", hex::encode(key))
+}
+
+#[tokio::test]
+async fn a_warp_ends_where_it_was_told_to() {
+    let (api, handle, rpc) = chain().await;
+    let warp = async |target: Value| -> u64 {
+        let head: Value = rpc.request("dev_warp", rpc_params![target]).await.unwrap();
+        assert_eq!(head["number"], api.head().number);
+        head["number"].as_u64().unwrap()
+    };
+    assert_eq!(warp(json!({ "blocks": 5 })).await, 5);
+    assert_eq!(warp(json!({ "to": 20 })).await, 20);
+    assert_eq!(warp(json!({ "to": 3 })).await, 20);
+    let refused = rpc.request::<Value>("dev_warp", rpc_params![json!({ "epoch": 9 })]).await;
+    assert!(refused.unwrap_err().to_string().contains("there is no subnet 9"));
+    // A subnet's epoch: the block after it counts from zero again.
+    let alice = accounts::pair("//Alice");
+    let call = iota_localnet::pallets::subtensor::Call::register_network {
+        hotkey: accounts::account("//owner"),
+    };
+    let bytes = api.read(move |chain| iota_localnet::signed(&alice, call.into(), 0, chain));
+    api.submit(bytes.await.unwrap()).await.unwrap();
+    api.seal(1).await.unwrap();
+    let next: u64 = rpc.request("dev_nextEpoch", rpc_params![1]).await.unwrap();
+    assert_eq!(warp(json!({ "epoch": 1 })).await, next);
+    let since = || iota_localnet::pallets::subtensor::BlocksSinceLastStep::<iota_localnet::Runtime>::get(1);
+    assert_eq!(api.read(move |chain| chain.read(since).unwrap()).await, Ok(0));
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_goes_back_to_a_snapshot_with_all_that_waited() {
+    let (api, handle, rpc) = chain().await;
+    api.seal(3).await.unwrap();
+    let alice = accounts::pair("//Alice");
+    let call = pallet_balances::Call::transfer_keep_alive {
+        dest: accounts::account("//new").into(),
+        value: accounts::TAO,
+    };
+    let bytes = api.read(move |chain| iota_localnet::signed(&alice, call.into(), 0, chain));
+    api.submit(bytes.await.unwrap()).await.unwrap();
+    let snapshot: u32 = rpc.request("dev_snapshot", rpc_params![]).await.unwrap();
+    let mut heads = rpc
+        .subscribe::<Value>(
+            "chain_subscribeFinalizedHeads",
+            rpc_params![],
+            "chain_unsubscribeFinalizedHeads",
+        )
+        .await
+        .unwrap();
+    let mut number = async || heads.next().await.unwrap().unwrap()["number"].clone();
+    assert_eq!(number().await, "0x3");
+    let before = api.head();
+    let free = async || {
+        let read = || iota_localnet::runtime::Balances::free_balance(accounts::account("//new"));
+        api.read(move |chain| chain.read(read).unwrap()).await.unwrap()
+    };
+    for _ in 0..2 {
+        api.seal(5).await.unwrap();
+        let after = api.head();
+        assert_eq!((after.number, free().await), (8, accounts::TAO));
+        // A later snapshot goes with its blocks.
+        let later: u32 = rpc.request("dev_snapshot", rpc_params![]).await.unwrap();
+        let head: Value = rpc.request("dev_revert", rpc_params![snapshot]).await.unwrap();
+        assert_eq!((head["number"].clone(), api.head(), free().await), (3.into(), before, 0));
+        rpc.request::<Value>("dev_revert", rpc_params![later]).await.unwrap_err();
+        // The same blocks come again, because all that makes them is the same.
+        api.seal(5).await.unwrap();
+        assert_eq!(api.head(), after);
+        rpc.request::<Value>("dev_revert", rpc_params![snapshot]).await.unwrap();
+    }
+    // Who follows the chain goes back with it.
+    let mut seen = Vec::new();
+    while seen.last() != Some(&json!("0x3")) {
+        seen.push(number().await);
+    }
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn any_entry_is_written_and_the_difference_is_named() {
+    let (api, handle, rpc) = chain().await;
+    let key = last_round();
+    let value = "0x0900000000000000";
+    rpc.request::<String>("dev_setStorage", rpc_params![&key, value]).await.unwrap();
+    let stored: String = rpc.request("state_getStorage", rpc_params![&key]).await.unwrap();
+    assert_eq!((stored.as_str(), api.head().number), (value, 1));
+    rpc.request::<String>("dev_setStorage", rpc_params![&key, Value::Null]).await.unwrap();
+    let gone: Option<String> = rpc.request("state_getStorage", rpc_params![&key]).await.unwrap();
+    assert_eq!(gone, None);
+    let diff: Vec<Value> = rpc.request("dev_stateDiff", rpc_params![1, 2]).await.unwrap();
+    let change = diff.iter().find(|change| change["key"] == key).unwrap();
+    assert_eq!(*change, json!({
+        "key": key, "item": "Drand.LastStoredRound", "before": value, "after": null,
+    }));
+    let number = diff.iter().find(|change| change["item"] == "System.Number").unwrap();
+    assert_eq!((&number["before"], &number["after"]), (&json!("0x01000000"), &json!("0x02000000")));
+    let refused = rpc.request::<Value>("dev_stateDiff", rpc_params![1, 99]).await;
+    assert!(refused.unwrap_err().to_string().contains("block 99 is not kept"));
+    handle.stop().await;
+}

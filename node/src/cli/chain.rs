@@ -8,7 +8,8 @@ use crate::env;
 /// Which chain and subnet.
 #[derive(Clone, Debug, Args)]
 pub struct ChainArgs {
-    /// URL of the chain, or `finney`, `test`, `archive` or `local` [default: local]
+    /// URL of the chain, or `finney`, `test`, `archive` or `local`; several, separated by commas,
+    /// are tried in turn [default: local]
     #[arg(
         long,
         visible_alias = "network",

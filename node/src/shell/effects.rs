@@ -24,8 +24,6 @@ const FETCHES: usize = 32;
 const CHUNK: Duration = Duration::from_secs(5);
 /// Extrinsics that wait to be sent; each takes a block or two.
 const EXTRINSICS: usize = 64;
-/// Attempts at an extrinsic whose connection failed.
-const ATTEMPTS: u32 = 3;
 
 /// The folder for what must survive a restart.
 #[derive(Clone, Debug)]
@@ -232,17 +230,9 @@ impl Sender {
         }
     }
 
-    /// Sends a call, again when the connection failed before it was taken.
+    /// Sends a call; the block that has it.
     async fn send(&self, call: &Call) -> std::result::Result<u32, SubmitError> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            match self.client.submit(&self.hotkey, call).await {
-                Ok(inclusion) => return Ok(inclusion.number),
-                Err(SubmitError::Connection(_)) if attempt < ATTEMPTS => {}
-                Err(error) => return Err(error),
-            }
-        }
+        Ok(self.client.submit(&self.hotkey, call).await?.number)
     }
 }
 
