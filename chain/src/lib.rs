@@ -27,7 +27,7 @@ mod submit;
 mod value;
 pub mod wallet;
 
-pub use amount::Rao;
+pub use amount::{ParseRaoError, Rao};
 pub use block::{BlockView, CommittedFields, Drand, Neuron, Pulse};
 pub use call::{Call, Field, Hyperparameter};
 pub use client::{BlockStream, Client};

@@ -14,7 +14,10 @@ mod wallet;
 
 pub use chain::{ChainArgs, MetagraphArgs, RegisterArgs};
 pub use demo::DemoArgs;
-pub use localnet::{LocalnetArgs, LocalnetCommand, StartArgs};
+pub use localnet::{
+    DevArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs, StateCommand,
+    WarpArgs,
+};
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
 pub use wallet::{

@@ -7,7 +7,6 @@
 pub mod cast;
 pub mod chart;
 pub mod children;
-pub mod dev;
 pub mod pace;
 pub mod play;
 pub mod scratch;

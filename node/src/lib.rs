@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod demo;
+pub mod dev;
 pub mod env;
 pub mod error;
 pub mod outfit;

@@ -1,7 +1,7 @@
 //! What a developer may do to a chain that nobody may do to a real one.
 
 use super::{Chain, SealError, SealedBlock, StateError};
-use crate::runtime::{BlockNumber, Hash};
+use crate::runtime::{BlockNumber, Hash, SubtensorModule};
 use codec::Decode;
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use frame_support::storage::unhashed;
@@ -77,7 +77,10 @@ impl Chain {
 
     /// The height at which a subnet's next epoch runs; none where there is no such subnet.
     pub fn next_epoch(&self, netuid: u16) -> Option<BlockNumber> {
-        let next = self.read(|| crate::runtime::SubtensorModule::next_epoch_start_block(netuid));
+        let next = self.read(|| {
+            let is_there = SubtensorModule::netuids().contains(&netuid);
+            is_there.then(|| SubtensorModule::next_epoch_start_block(netuid)).flatten()
+        });
         next.ok().flatten().and_then(|number| number.try_into().ok())
     }
 

@@ -1,8 +1,15 @@
 //! `iota localnet`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use iota_chain::Rao;
+
+use crate::env;
+
+/// Where a development chain is, unless told otherwise.
+const LOCAL: &str = "ws://127.0.0.1:9944";
 
 /// What `iota localnet` takes.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +28,41 @@ pub struct LocalnetArgs {
 pub enum LocalnetCommand {
     /// Start a chain and serve it until interrupted
     Start(StartArgs),
+    /// Give an account TAO out of nothing
+    Fund {
+        /// The account: its address, or its public key in hex
+        account: String,
+        /// How much, in TAO
+        #[arg(value_name = "TAO")]
+        amount: Rao,
+        /// The chain.
+        #[command(flatten)]
+        dev: DevArgs,
+    },
+    /// Make many blocks at once
+    Warp(WarpArgs),
+    /// Keep the chain as it is now, to go back to; prints a number
+    Snapshot {
+        /// The chain.
+        #[command(flatten)]
+        dev: DevArgs,
+    },
+    /// Go back to a snapshot
+    Revert {
+        /// The snapshot's number
+        #[arg(value_name = "N")]
+        snapshot: u32,
+        /// The chain.
+        #[command(flatten)]
+        dev: DevArgs,
+    },
+    /// Write any storage entry
+    SetStorage(SetStorageArgs),
+    /// Look at the chain's state
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Set a subnet up: registered, started, with parameters for testing, and wallets on disk
+    Scaffold(ScaffoldArgs),
 }
 
 /// What `iota localnet start` takes.
@@ -53,4 +95,110 @@ pub struct StartArgs {
     /// Stop when stdin closes, that is when the parent process ends
     #[arg(long, hide = true)]
     pub stop_on_stdin_close: bool,
+}
+
+/// Which development chain, and how to print.
+#[derive(Clone, Debug, Args)]
+pub struct DevArgs {
+    /// URL of the development chain
+    #[arg(long, visible_alias = "network", value_name = "URL", env = env::CHAIN_ENDPOINT, default_value = LOCAL)]
+    pub chain: String,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `iota localnet warp` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  iota localnet warp 7200               a day of blocks that are 12 s apart
+  iota localnet warp --to 100           up to block 100
+  iota localnet warp --epoch            up to the block in which subnet 1 pays
+  iota localnet warp --epoch --netuid 2")]
+pub struct WarpArgs {
+    /// How many blocks
+    #[arg(value_name = "N", required_unless_present_any = ["to", "epoch"])]
+    pub blocks: Option<u32>,
+    /// Up to the block of this height
+    #[arg(long, value_name = "BLOCK", conflicts_with = "blocks")]
+    pub to: Option<u32>,
+    /// Up to the block that runs the subnet's next epoch
+    #[arg(long, conflicts_with_all = ["blocks", "to"])]
+    pub epoch: bool,
+    /// The subnet
+    #[arg(long, value_name = "N", env = env::NETUID, default_value_t = 1)]
+    pub netuid: u16,
+    /// The chain.
+    #[command(flatten)]
+    pub dev: DevArgs,
+}
+
+/// What `iota localnet set-storage` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  iota localnet set-storage SubtensorModule.NetworkMinLockCost 0x0100000000000000
+  iota localnet set-storage SubtensorModule.Tempo:0x0100 0x0a00     the entry of netuid 1
+  iota localnet set-storage SubtensorModule.Tempo:0x0100 --remove")]
+pub struct SetStorageArgs {
+    /// The key in hex, or `Pallet.Item`, with `:0x..` for what follows the item's name in the key
+    pub key: String,
+    /// The value in hex, encoded
+    #[arg(required_unless_present = "remove")]
+    pub value: Option<String>,
+    /// Remove the entry
+    #[arg(long, conflicts_with = "value")]
+    pub remove: bool,
+    /// The chain.
+    #[command(flatten)]
+    pub dev: DevArgs,
+}
+
+/// The verbs of `iota localnet state`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StateCommand {
+    /// Show the storage entries that differ between two blocks
+    #[command(after_help = "\
+Example:
+  iota localnet state diff 10 12")]
+    Diff {
+        /// The block before
+        before: u32,
+        /// The block after [default: the newest]
+        after: Option<u32>,
+        /// The chain.
+        #[command(flatten)]
+        dev: DevArgs,
+    },
+}
+
+/// What `iota localnet scaffold` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  iota localnet scaffold
+  iota localnet scaffold --validators 1 --miners 8 --wallet.path ./wallets --json
+
+The wallets are localnet-owner, localnet-validator-N and localnet-miner-N, each with the hotkey
+`default`. Their keys are always the same, and worth nothing on another chain.")]
+pub struct ScaffoldArgs {
+    /// Validators: registered, staked, with a permit
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub validators: u16,
+    /// Miners: registered
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=128))]
+    pub miners: u16,
+    /// Blocks of an epoch
+    #[arg(long, value_name = "BLOCKS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..))]
+    pub tempo: u16,
+    /// TAO of each wallet
+    #[arg(long, value_name = "TAO", default_value = "10000")]
+    pub funds: Rao,
+    /// Folder of wallets [default: ~/.bittensor/wallets]
+    #[arg(long = "wallet.path", visible_alias = "wallet-path", value_name = "DIR", env = env::WALLET_PATH)]
+    pub path: Option<PathBuf>,
+    /// The chain.
+    #[command(flatten)]
+    pub dev: DevArgs,
 }

@@ -1,66 +1,65 @@
-//! `iota localnet`.
+//! `iota localnet`: start a development chain, and do to it what only a developer may.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use iota_localnet::{Config, Sealing};
-
-use crate::cli::{LocalnetArgs, LocalnetCommand, StartArgs};
-use crate::error::{Context, Error, Result};
+use crate::cli::{DevArgs, LocalnetArgs, LocalnetCommand, StateCommand};
+use crate::dev::Dev;
+use crate::error::Result;
 use crate::printer::Printer;
-use crate::report::Report;
-use crate::shutdown;
+use crate::settings::Surroundings;
 
-/// Serves a chain until interrupted.
+mod powers;
+mod scaffold;
+mod start;
+
+/// Runs the verb.
 pub(super) async fn run(args: LocalnetArgs) -> Result<()> {
-    let args = match args.command {
-        Some(LocalnetCommand::Start(args)) => args,
-        None => args.start,
+    let command = match args.command {
+        Some(command) => command,
+        None => return start::run(args.start).await,
     };
-    let stop = shutdown::token(args.stop_on_stdin_close)?;
-    let config = config(&args);
-    let (api, handle) = iota_localnet::spawn(config.clone()).await.map_err(refused)?;
-    let printer = Printer::new(args.json);
-    match printer {
-        Printer::Json => {
-            let genesis = api.read(|chain| chain.genesis_hash()).await;
-            let genesis = genesis.or_user("the chain did not start")?;
-            let genesis = hex::encode(genesis.as_bytes());
-            printer.report(&Report::Listening { url: api.url(), genesis })?;
+    match command {
+        LocalnetCommand::Start(args) => start::run(args).await,
+        LocalnetCommand::Fund { account, amount, dev } => {
+            powers::fund(&Target::reach(&dev).await?, &account, amount).await
         }
-        Printer::Text => printer.line(iota_localnet::banner(&config, api.local_addr()))?,
-    }
-    stop.cancelled().await;
-    handle.stop().await;
-    Ok(())
-}
-
-fn config(args: &StartArgs) -> Config {
-    let sealing = if args.instant {
-        Sealing::Instant
-    } else {
-        Sealing::Interval(Duration::from_millis(args.block_time))
-    };
-    Config {
-        seed: args.seed,
-        block_time_ms: args.block_time,
-        sealing,
-        listen: SocketAddr::new(args.ip, args.port),
-        ..Config::default()
+        LocalnetCommand::Warp(args) => powers::warp(&Target::reach(&args.dev).await?, &args).await,
+        LocalnetCommand::Snapshot { dev } => powers::snapshot(&Target::reach(&dev).await?).await,
+        LocalnetCommand::Revert { snapshot, dev } => {
+            powers::revert(&Target::reach(&dev).await?, snapshot).await
+        }
+        LocalnetCommand::SetStorage(args) => {
+            powers::set_storage(&Target::reach(&args.dev).await?, &args).await
+        }
+        LocalnetCommand::State(StateCommand::Diff { before, after, dev }) => {
+            powers::state_diff(&Target::reach(&dev).await?, before, after).await
+        }
+        LocalnetCommand::Scaffold(args) => {
+            let wallets = Surroundings::of_process().wallets(args.path.as_deref())?;
+            scaffold::run(&Target::reach(&args.dev).await?, &args, &wallets).await
+        }
     }
 }
 
-/// What was asked for cannot be had.
-fn refused(error: iota_localnet::Error) -> Error {
-    let hint = match &error {
-        iota_localnet::Error::AddressInUse { .. } => {
-            "another program uses the port; pass another `--port`, or 0 for a free one"
+/// A development chain, and how its answers are printed.
+struct Target {
+    dev: Dev,
+    url: String,
+    printer: Printer,
+}
+
+impl Target {
+    async fn reach(args: &DevArgs) -> Result<Self> {
+        let dev = Dev::connect(&args.chain).await.map_err(|error| {
+            error.hint("start one with `iota localnet`, or pass its `--chain`")
+        })?;
+        Ok(Self { dev, url: args.chain.clone(), printer: Printer::new(args.json) })
+    }
+
+    /// Prints a result in its two forms.
+    fn print(&self, object: &serde_json::Value, text: &str) -> Result<()> {
+        match self.printer {
+            Printer::Json => self.printer.object(object)?,
+            Printer::Text => self.printer.line(text)?,
         }
-        iota_localnet::Error::Listen { .. } => {
-            "pass an `--ip` of this machine, or another `--port`"
-        }
-        iota_localnet::Error::ZeroBlockTime => "pass a `--block-time` of 1 or more",
-        _ => "this is a fault of the program; please report it",
-    };
-    Error::argument_from(error, "cannot start a chain").hint(hint)
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::demo::cast::{Cast, Member, Part};
 use crate::demo::children::{Act, Children};
-use crate::demo::dev::{Dev, Sealing};
+use crate::dev::{Dev, Sealing};
 use crate::demo::pace::{self, Pace};
 use crate::demo::scratch::Scratch;
 use crate::demo::setup::{self, Setup};

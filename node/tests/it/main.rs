@@ -5,6 +5,7 @@
 mod cli;
 mod clients;
 mod demo;
+mod localnet;
 mod python;
 mod support;
 mod wallet;

@@ -1,12 +1,21 @@
 //! The development chain's own methods, which no real chain has: make blocks, choose the sealing.
 
-use jsonrpsee::core::client::ClientT;
+use std::time::Duration;
+
+use jsonrpsee::core::client::{ClientT, Error as CallError};
+use jsonrpsee::core::params::ArrayParams;
 use jsonrpsee::rpc_params;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sp_crypto_hashing::twox_128;
 
 use crate::error::{Context, Error, Result};
+
+/// How long a chain may take to answer: sealing many blocks takes a while.
+const ANSWER: Duration = Duration::from_secs(120);
+/// "There is no such method" in JSON-RPC.
+const NO_METHOD: i32 = -32_601;
 
 /// A connection for `dev_*` methods.
 #[derive(Debug)]
@@ -29,8 +38,26 @@ impl Dev {
     /// # Errors
     /// If it does not answer.
     pub async fn connect(url: &str) -> Result<Self> {
-        let client = WsClientBuilder::default().build(url).await;
+        let client = WsClientBuilder::default().request_timeout(ANSWER).build(url).await;
         Ok(Self { client: client.or_user(format!("cannot reach {url}"))? })
+    }
+
+    /// Calls a method.
+    ///
+    /// # Errors
+    /// If the chain refuses, or is no development chain.
+    pub async fn call<T: DeserializeOwned>(&self, method: &str, params: ArrayParams) -> Result<T> {
+        self.client.request(method, params).await.map_err(|error| match &error {
+            CallError::Call(answer) if answer.code() == NO_METHOD => {
+                Error::user(format!("the chain does not know `{method}`: it is no `iota localnet`"))
+                    .hint("pass the `--chain` of a development chain")
+            }
+            CallError::Call(answer) => {
+                let why = answer.data().map_or(answer.message(), |data| data.get());
+                Error::user(format!("the chain refused: {}", why.trim_matches('"')))
+            }
+            _ => Error::user(format!("the chain did not answer `{method}`: {error}")),
+        })
     }
 
     /// Makes that many blocks at once.

@@ -1,0 +1,158 @@
+//! `iota localnet` as a subnet's builder uses it: a chain in its own process, and commands on it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, Stdio};
+
+use clap::Parser;
+use iota::cli::{Cli, Command as Verb, LocalnetCommand};
+use serde_json::Value;
+
+use crate::support::{Home, Transcript};
+
+/// Names the chain to the commands, as to btcli.
+const ENDPOINT: &str = "BT_SUBTENSOR_CHAIN_ENDPOINT";
+
+/// A chain that ends with the test.
+struct Chain {
+    home: Home,
+    url: String,
+    child: Child,
+    /// The chain ends when this closes.
+    _stdin: ChildStdin,
+}
+
+impl Chain {
+    /// A chain that makes a block for each extrinsic.
+    fn start() -> Self {
+        let home = Home::new();
+        let line = "localnet start --instant --port 0 --json --stop-on-stdin-close";
+        let mut command = home.command(line.split(' '));
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let listening: Value = serde_json::from_str(&first).unwrap();
+        let url = listening["url"].as_str().unwrap().to_owned();
+        let stdin = child.stdin.take().unwrap();
+        Self { home, url, child, _stdin: stdin }
+    }
+
+    /// Runs a command on the chain.
+    fn run(&self, line: &str) -> Transcript {
+        let mut command = self.home.command(line.split_whitespace());
+        command.env(ENDPOINT, &self.url);
+        self.home.finish(command, line)
+    }
+
+    /// As [`Self::run`], of a command that succeeds; what it printed.
+    #[track_caller]
+    fn ok(&self, line: &str) -> String {
+        let ran = self.run(line);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{line}: {ran:?}");
+        ran.stdout
+    }
+
+    /// The object that a command prints.
+    #[track_caller]
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // It may have ended with its stdin.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The commands of the guide's shell examples.
+fn guide() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LOCALNET.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = Vec::new();
+    for block in text.split("```sh\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        lines.extend(block.lines().map(|line| line.split('#').next().unwrap().trim().to_owned()));
+    }
+    lines.retain(|line| line.starts_with("iota "));
+    lines
+}
+
+#[test]
+fn each_command_of_the_guide_works() {
+    let chain = Chain::start();
+    let mut ran = 0;
+    for line in guide() {
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap_or_else(|e| panic!("{e}"));
+        // The chain is there already; that the flags are known is all there is to see.
+        let starts = match cli.command {
+            Verb::Localnet(args) => matches!(args.command, None | Some(LocalnetCommand::Start(_))),
+            _ => false,
+        };
+        if !starts {
+            let printed = chain.ok(line.strip_prefix("iota ").unwrap());
+            assert!(!printed.is_empty(), "{line}");
+            ran += 1;
+        }
+    }
+    assert!(ran >= 10, "the guide has {ran} commands");
+}
+
+#[test]
+fn a_scaffold_pays_miners_for_the_validators_weights() {
+    let chain = Chain::start();
+    let made = chain.json("localnet scaffold --validators 1 --miners 2 --wallet.path w");
+    assert_eq!(made["miners"].as_array().unwrap().len(), 2, "{made}");
+    let metagraph = chain.json("metagraph");
+    let neurons = metagraph["neurons"].as_array().unwrap();
+    let of = |role: &str, index: usize| {
+        let hotkey = &made[role][index]["hotkey"];
+        neurons.iter().find(|neuron| neuron["hotkey"] == *hotkey).unwrap()
+    };
+    assert_eq!(neurons.len(), 4);
+    assert_eq!(of("validators", 0)["validator_permit"], true);
+    assert_eq!(of("miners", 1)["validator_permit"], false);
+    assert!(of("validators", 0)["stake"].as_f64() > Some(50.0), "{metagraph}");
+    // The wallets are btcli's, and are what the chain knows.
+    let listed = chain.ok("wallet list --wallet.path w");
+    assert!(listed.contains("localnet-miner-2"), "{listed}");
+    assert!(listed.contains(made["owner"]["hotkey"].as_str().unwrap()), "{listed}");
+    let again = chain.run("localnet scaffold --wallet.path w");
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.starts_with("error: subnet 1 exists already\nhint: "), "{again:?}");
+}
+
+#[test]
+fn a_chain_goes_forth_and_back() {
+    let chain = Chain::start();
+    let fund = |tao: &str| {
+        let account = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+        chain.json(&format!("localnet fund {account} {tao}"))["rao"].clone()
+    };
+    assert_eq!(fund("1.5"), 1_500_000_000);
+    let snapshot = chain.json("localnet snapshot")["snapshot"].clone();
+    assert_eq!(chain.json("localnet warp 600")["number"], 601);
+    assert_eq!(chain.json("localnet warp --to 700")["number"], 700);
+    let late = chain.run("localnet warp --to 3");
+    assert_eq!(late.code, Some(1));
+    assert!(late.stderr.starts_with("error: the chain is at block 700 already\n"), "{late:?}");
+    assert_eq!(chain.json(&format!("localnet revert {snapshot}"))["number"], 1);
+    let set = chain.ok("localnet set-storage Drand.LastStoredRound 0x0900000000000000");
+    assert!(set.starts_with("set 0x"), "{set}");
+    let diff = chain.ok("localnet state diff 1 2");
+    let line = diff.lines().find(|line| line.starts_with("Drand.LastStoredRound: ")).unwrap();
+    assert!(line.ends_with(" -> 0x0900000000000000"), "{line}");
+    let no = chain.run("localnet revert 99");
+    assert_eq!(no.code, Some(1));
+    assert_eq!(no.stderr, "error: the chain refused: there is no snapshot 99\n");
+}
+
+#[test]
+fn where_no_development_chain_is_the_commands_say_so() {
+    let home = Home::new();
+    let ran = home.run("localnet snapshot --chain ws://127.0.0.1:1");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("cannot reach ws://127.0.0.1:1"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: start one with `iota localnet`"), "{ran:?}");
+}
