@@ -187,7 +187,7 @@ pub struct ScaffoldArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub validators: u16,
     /// Miners: registered
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=128))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(0..=253))]
     pub miners: u16,
     /// Blocks of an epoch
     #[arg(long, value_name = "BLOCKS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(2..))]

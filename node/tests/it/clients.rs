@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use iota_chain::{Client, from_ss58};
 use iota_localnet::{Config, Sealing};
@@ -113,4 +113,45 @@ async fn polkadot_js_runs_a_subnet() {
     if let Some(folder) = client("polkadot") {
         compare("node".into(), "polkadot.mjs", Some(folder)).await;
     }
+}
+
+/// The least of some runs of a command, which succeeds.
+fn fastest(home: &Home, line: &str, command: impl Fn() -> Command) -> Duration {
+    let once = || {
+        let start = Instant::now();
+        let ran = home.finish(command(), line);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        // A table, or an object, has a hotkey of each neuron.
+        assert!(ran.stdout.matches("5").count() >= 256, "{ran:?}");
+        start.elapsed()
+    };
+    (0..3).map(|_| once()).min().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_metagraph_is_shown_ten_times_faster_than_by_the_bittensor_sdk_11() {
+    let Some(folder) = client("sdk11") else { return };
+    let config = Config { sealing: Sealing::Instant, ..Config::test() };
+    let (api, handle) = iota_localnet::spawn(config).await.unwrap();
+    let url = api.url();
+    let (ours, theirs) = tokio::task::spawn_blocking(move || {
+        let home = Home::new();
+        let full = "localnet scaffold --validators 2 --miners 253 --wallet.path w";
+        let full = home.run(&format!("{full} --chain {url}"));
+        assert_eq!(full.code, Some(0), "{full:?}");
+        let ours = format!("metagraph --chain {url}");
+        let ours = fastest(&home, "iota metagraph", || home.command(ours.split_whitespace()));
+        let theirs = fastest(&home, "btcli query metagraph", || {
+            let mut command = Command::new(folder.join("bin/btcli"));
+            let line = format!("query metagraph --netuid 1 --network {url}");
+            command.args(line.split_whitespace()).env("HOME", home.path());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command
+        });
+        (ours, theirs)
+    })
+    .await
+    .unwrap();
+    assert!(theirs >= 10 * ours, "iota {ours:?}, btcli {theirs:?}");
+    handle.stop().await;
 }
