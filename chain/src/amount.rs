@@ -56,7 +56,8 @@ mod tests {
         assert_eq!(rao("1.5"), Ok(1_500_000_000));
         assert_eq!(rao("0.000000001"), Ok(1));
         assert_eq!(rao("18446744073.709551615"), Ok(u64::MAX));
-        for wrong in ["", ".5", "1.0000000001", "-1", "+1", "1e3", "18446744073.709551616", "1.2.3"] {
+        for wrong in ["", ".5", "1.0000000001", "-1", "+1", "1e3", "18446744073.709551616", "1.2.3"]
+        {
             assert_eq!(rao(wrong), Err(ParseRaoError), "{wrong}");
         }
         assert_eq!(Rao(1_234).to_string().trim_end_matches(" TAO").parse(), Ok(Rao(1_234)));

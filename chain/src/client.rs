@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use subxt::PolkadotConfig;
 use subxt::client::OnlineClientAtBlock;
 use subxt::dynamic;
 use subxt::ext::scale_decode::DecodeAsType;
-use subxt::PolkadotConfig;
 use tokio::time::timeout;
 
 use crate::courier::Courier;

@@ -184,7 +184,9 @@ async fn follow(client: Client, from: u32) {
                 let decided = client.courier.state().outbox.block(block.number, &block.hashes);
                 for (signed, fate) in decided {
                     let outcome = match fate {
-                        Fate::Included(index) => Outcome::Included(block.outcome(signed.hash, index)),
+                        Fate::Included(index) => {
+                            Outcome::Included(block.outcome(signed.hash, index))
+                        }
                         Fate::Lapsed => Outcome::Lapsed,
                     };
                     client.courier.settle(&signed, outcome);

@@ -35,7 +35,6 @@ pub use courier::Inclusion;
 pub use error::{ConnectError, ReadError, SubmitError};
 pub use key::{KeyError, Keypair, from_ss58, to_ss58};
 
-
 /// A sr25519 public key.
 pub type Hotkey = [u8; 32];
 /// A block or extrinsic hash.

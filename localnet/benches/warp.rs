@@ -84,8 +84,15 @@ fn busy() -> Chain {
         chain.seal().unwrap();
     }
     for validator in 1..VALIDATORS {
-        let (dests, weights) = (VALIDATORS..NEURONS).map(|uid| (uid, 1 + (uid * validator) % 97)).unzip();
-        let call = Subtensor::set_mechanism_weights { netuid: NET, mecid: 0, dests, weights, version_key: 0 };
+        let (dests, weights) =
+            (VALIDATORS..NEURONS).map(|uid| (uid, 1 + (uid * validator) % 97)).unzip();
+        let call = Subtensor::set_mechanism_weights {
+            netuid: NET,
+            mecid: 0,
+            dests,
+            weights,
+            version_key: 0,
+        };
         let name = format!("n{validator}");
         Signer::named(&name).send(&mut chain, call);
     }
@@ -93,7 +100,8 @@ fn busy() -> Chain {
 }
 
 fn has_permit(chain: &Chain) -> bool {
-    let permits = chain.read(|| iota_localnet::pallets::subtensor::ValidatorPermit::<Runtime>::get(NET));
+    let permits =
+        chain.read(|| iota_localnet::pallets::subtensor::ValidatorPermit::<Runtime>::get(NET));
     permits.unwrap().iter().filter(|permit| **permit).count() >= usize::from(VALIDATORS)
 }
 

@@ -131,6 +131,14 @@ impl Api {
         Ok(self.mailbox.ask(move |engine| engine.set_storage(&key, value.as_deref())).await??)
     }
 
+    /// Seals a block with a pulse of the public beacon: a round and its signature (48 bytes).
+    ///
+    /// # Errors
+    /// If the signature is not the beacon's of that round, or the round is not a new one.
+    pub async fn pulse(&self, round: u64, signature: Vec<u8>) -> Result<SealedBlock, ApiError> {
+        Ok(self.mailbox.ask(move |engine| engine.pulse(round, &signature)).await??)
+    }
+
     /// Keeps the chain as it is, pool included, to go back to. Returns the snapshot's number.
     ///
     /// # Errors

@@ -20,6 +20,9 @@ pub struct Config {
     pub block_time_ms: u64,
     /// Unix time of block 0, in milliseconds.
     pub base_time_ms: u64,
+    /// Whether the beacon is the public one, quicknet: its pulses are not made here but brought, by
+    /// [`crate::Api::pulse`].
+    pub quicknet: bool,
     /// When blocks are sealed.
     pub sealing: Sealing,
     /// Where JSON-RPC is served; port 0 takes a free one.
@@ -47,6 +50,7 @@ impl Default for Config {
             seed: 0,
             block_time_ms: BLOCK_TIME_MS,
             base_time_ms: BASE_TIME_MS,
+            quicknet: false,
             sealing: Sealing::Instant,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             funded: Vec::new(),

@@ -165,6 +165,13 @@ impl Engine {
         Ok(block)
     }
 
+    /// Seals one block with a pulse of the public beacon.
+    pub(crate) fn pulse(&mut self, round: u64, signature: &[u8]) -> Result<SealedBlock, SealError> {
+        let block = self.chain.pulse(round, signature)?;
+        self.announce(&block);
+        Ok(block)
+    }
+
     /// Keeps the chain as it is; the snapshot's number.
     pub(crate) fn snapshot(&mut self) -> u32 {
         self.snapshots.take(&self.chain)

@@ -95,7 +95,8 @@ async fn assert_each_once(api: &Api, sent: Vec<Result<Inclusion, SubmitError>>) 
     for (number, (_, call)) in all.iter().enumerate() {
         let Call::Transfer { dest, value } = *call else { continue };
         spent[number % ACCOUNTS] += value;
-        let free = api.read(move |chain| chain.read(|| Balances::free_balance(AccountId::from(dest))));
+        let free =
+            api.read(move |chain| chain.read(|| Balances::free_balance(AccountId::from(dest))));
         assert_eq!(free.await.unwrap().unwrap(), value, "transfer {number}");
     }
     for (account, spent) in spent.into_iter().enumerate() {

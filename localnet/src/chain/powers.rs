@@ -1,7 +1,7 @@
 //! What a developer may do to a chain that nobody may do to a real one.
 
 use super::{Chain, SealError, SealedBlock, StateError};
-use crate::runtime::{BlockNumber, Hash, SubtensorModule};
+use crate::runtime::{BlockNumber, Drand, Hash, SubtensorModule};
 use codec::Decode;
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use frame_support::storage::unhashed;
@@ -73,6 +73,14 @@ impl Chain {
             }
             Ok(())
         })
+    }
+
+    /// Seals a block with a pulse of the public beacon: a round and its signature (48 bytes).
+    ///
+    /// # Errors
+    /// If the signature is not the beacon's of that round, or the round is not a new one.
+    pub fn pulse(&mut self, round: u64, signature: &[u8]) -> Result<SealedBlock, SealError> {
+        self.seal_with(|| Drand::bring(round, signature))
     }
 
     /// The height at which a subnet's next epoch runs; none where there is no such subnet.

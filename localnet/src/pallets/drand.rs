@@ -1,10 +1,10 @@
 //! `Drand`: the randomness beacon's pulses, as the real chain stores them.
 //!
 //! The real pallet fetches pulses of the public beacon and checks their signatures. This chain has
-//! no network: it is a beacon of its own, whose key is drawn from a seed, and a pulse appears in the
-//! first block whose time has reached it. So equal seeds give equal beacons. Who hides weights must
-//! do so with the key in `BeaconConfig`; clients that know the public beacon's key alone (the Python
-//! SDKs) hide what nobody can open here.
+//! no network. Either it is a beacon of its own, whose key is drawn from a seed, and a pulse appears in
+//! the first block whose time has reached it: so equal seeds give equal beacons, and who hides
+//! weights must do so with the key in `BeaconConfig`. Or it has the public beacon's key, with which
+//! the Python SDKs hide whatever the chain says, and pulses come when a developer brings them.
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
 
 pub use pallet::*;
@@ -13,6 +13,10 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, traits::ConstU32};
 use scale_info::TypeInfo;
 
+/// Unix time of the public beacon's round 1, in seconds.
+const QUICKNET_GENESIS: u32 = 1_692_803_367;
+/// Seconds between its rounds.
+const QUICKNET_PERIOD: u32 = 3;
 /// How many of the newest pulses are kept.
 pub const KEPT_PULSES: u64 = 128;
 
@@ -88,11 +92,13 @@ pub struct BeaconConfiguration {
 
 #[frame_support::pallet]
 pub mod pallet {
-    use super::{BeaconConfiguration, KEPT_PULSES, Metadata, Pulse};
+    use super::{
+        BeaconConfiguration, KEPT_PULSES, Metadata, Pulse, QUICKNET_GENESIS, QUICKNET_PERIOD,
+    };
     use crate::pallets::subtensor::Beacon;
     use core::{marker::PhantomData, ops::RangeInclusive};
     use frame_support::{pallet_prelude::*, traits::OnTimestampSet};
-    use iota_timelock::{SecretKey, Signature, decrypt};
+    use iota_timelock::{PublicKey, SecretKey, Signature, decrypt};
     use sp_io::hashing::sha2_256;
     use std::thread::{self, available_parallelism};
 
@@ -118,14 +124,22 @@ pub mod pallet {
     #[pallet::storage]
     pub type OldestStoredRound<T> = StorageValue<_, u64, ValueQuery>;
 
-    /// From what pulses are made. Not on the real chain.
+    /// From what pulses are made, where the chain makes them. Not on the real chain.
     #[pallet::storage]
-    pub type Seed<T> = StorageValue<_, [u8; 32], ValueQuery>;
+    pub type Seed<T> = StorageValue<_, [u8; 32], OptionQuery>;
+
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The signature is not the beacon's of that round.
+        PulseVerificationError,
+        /// The pulse is not newer than the newest one.
+        InvalidRoundNumber,
+    }
 
     #[pallet::genesis_config]
     pub struct GenesisConfig<T> {
-        /// From what pulses are made.
-        pub seed: [u8; 32],
+        /// From what pulses are made; none for the public beacon, whose pulses are brought.
+        pub seed: Option<[u8; 32]>,
         /// Unix time of round 1, in seconds.
         pub genesis_time: u32,
         /// Time between rounds, in seconds.
@@ -136,30 +150,52 @@ pub mod pallet {
 
     impl<T> Default for GenesisConfig<T> {
         fn default() -> Self {
-            Self { seed: [0; 32], genesis_time: 0, period: 1, _marker: PhantomData }
+            Self { seed: Some([0; 32]), genesis_time: 0, period: 1, _marker: PhantomData }
         }
     }
 
     #[pallet::genesis_build]
     impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
         fn build(&self) {
-            Seed::<T>::put(self.seed);
-            let key = SecretKey::from_seed(self.seed).public().to_bytes();
+            Seed::<T>::set(self.seed);
+            let own = self.seed.map(|seed| SecretKey::from_seed(seed).public());
+            let key = own.unwrap_or_else(PublicKey::quicknet).to_bytes();
+            let name: &[u8] = if own.is_some() { b"localnet" } else { b"quicknet" };
             BeaconConfig::<T>::put(BeaconConfiguration {
                 public_key: BoundedVec::truncate_from(key.to_vec()),
-                period: self.period.max(1),
-                genesis_time: self.genesis_time,
+                period: if own.is_some() { self.period.max(1) } else { QUICKNET_PERIOD },
+                genesis_time: if own.is_some() { self.genesis_time } else { QUICKNET_GENESIS },
                 scheme_id: BoundedVec::truncate_from(b"bls-unchained-g1-rfc9380".to_vec()),
-                metadata: Metadata { beacon_id: BoundedVec::truncate_from(b"localnet".to_vec()) },
+                metadata: Metadata { beacon_id: BoundedVec::truncate_from(name.to_vec()) },
                 ..BeaconConfiguration::default()
             });
         }
     }
 
     impl<T: Config> Pallet<T> {
+        /// Stores a pulse that a developer brings.
+        ///
+        /// # Errors
+        /// If it is not the beacon's, or not newer than the newest.
+        pub fn bring(round: u64, signature: &[u8]) -> DispatchResult {
+            let last = LastStoredRound::<T>::get();
+            ensure!(round > last, Error::<T>::InvalidRoundNumber);
+            let key = PublicKey::from_bytes(&BeaconConfig::<T>::get().public_key);
+            let signed = key.ok().zip(Signature::from_bytes(signature).ok());
+            let (_, signature) = signed
+                .filter(|(key, signature)| key.verifies(round, signature))
+                .ok_or(Error::<T>::PulseVerificationError)?;
+            Pulses::<T>::insert(round, Self::pulse(round, signature));
+            LastStoredRound::<T>::put(round);
+            if OldestStoredRound::<T>::get() == 0 {
+                OldestStoredRound::<T>::put(round);
+            }
+            Ok(())
+        }
+
         /// The pulse of a round: its signature, and the hash of that.
-        pub fn pulse(key: &SecretKey, round: u64) -> Pulse {
-            let signature = key.sign(round).to_bytes();
+        fn pulse(round: u64, signature: Signature) -> Pulse {
+            let signature = signature.to_bytes();
             Pulse {
                 round,
                 randomness: BoundedVec::truncate_from(sha2_256(&signature).to_vec()),
@@ -169,13 +205,12 @@ pub mod pallet {
 
         /// The pulses of some rounds. Signing is most of the work of an empty block, so it is
         /// spread over the machine.
-        fn pulses(rounds: RangeInclusive<u64>) -> Vec<Pulse> {
-            let key = SecretKey::from_seed(Seed::<T>::get());
+        fn pulses(key: &SecretKey, rounds: RangeInclusive<u64>) -> Vec<Pulse> {
             let rounds: Vec<u64> = rounds.collect();
             let threads = available_parallelism().map_or(1, usize::from);
             let share = rounds.len().div_ceil(threads).max(1);
             let sign = |rounds: &[u64]| -> Vec<Pulse> {
-                rounds.iter().map(|round| Self::pulse(&key, *round)).collect()
+                rounds.iter().map(|round| Self::pulse(*round, key.sign(*round))).collect()
             };
             let (own, others) = rounds.split_at(share.min(rounds.len()));
             thread::scope(|scope| {
@@ -205,13 +240,15 @@ pub mod pallet {
     impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
         /// Stores the pulses of the rounds that this time has reached.
         fn on_timestamp_set(now_ms: u64) {
+            let Some(seed) = Seed::<T>::get() else { return };
             let config = BeaconConfig::<T>::get();
             let since = (now_ms / 1000).checked_sub(config.genesis_time.into());
             let Some(since) = since else { return };
             let newest = since / u64::from(config.period.max(1)) + 1;
             let last = LastStoredRound::<T>::get();
             let oldest = newest.saturating_sub(KEPT_PULSES - 1).max(1);
-            for pulse in Self::pulses(oldest.max(last.saturating_add(1))..=newest) {
+            let key = SecretKey::from_seed(seed);
+            for pulse in Self::pulses(&key, oldest.max(last.saturating_add(1))..=newest) {
                 Pulses::<T>::insert(pulse.round, pulse);
             }
             for round in OldestStoredRound::<T>::get()..oldest.min(last.saturating_add(1)) {

@@ -6,6 +6,7 @@
 //! - `dev_nextEpoch(netuid)`: the height of that block.
 //! - `dev_snapshot()`: keeps the chain as it is; a number. `dev_revert(number)`: goes back there.
 //! - `dev_setStorage(key, value | null)`: seals a block that writes or removes an entry. Its hash.
+//! - `dev_pulse(round, signature)`: seals a block with a pulse of the public beacon. Its hash.
 //! - `dev_stateDiff(before, after = newest)`: entries that differ between two heights, as `{key,
 //!   item, before, after}`.
 //! - `dev_setSealing("manual" | "instant" | {"interval_ms": n})`: when blocks are sealed.
@@ -20,10 +21,10 @@ use crate::{
     producer::Sealing,
     runtime::{Balance, BlockNumber, Hash},
 };
-use sp_core::Bytes;
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sp_core::Bytes;
 use std::{num::NonZeroU64, time::Duration};
 
 /// Blocks in one `dev_seal`, at most.
@@ -143,6 +144,11 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
     module.register_async_method("dev_setStorage", |params, api, _| async move {
         let (key, value): (Bytes, Option<Bytes>) = params.parse()?;
         let block = api.set_storage(key.0, value.map(|value| value.0)).await;
+        Answer::<Hash>::Ok(block.map_err(|cause| error::api(&cause))?.hash)
+    })?;
+    module.register_async_method("dev_pulse", |params, api, _| async move {
+        let (round, signature): (u64, Bytes) = params.parse()?;
+        let block = api.pulse(round, signature.0).await;
         Answer::<Hash>::Ok(block.map_err(|cause| error::api(&cause))?.hash)
     })?;
     module.register_async_method("dev_stateDiff", |params, api, _| async move {

@@ -17,8 +17,8 @@ pub struct Genesis {
     pub base_time_ms: u64,
     /// Public key with which extrinsics are hidden.
     pub shield_key: Vec<u8>,
-    /// Seed of the drand pulses.
-    pub drand_seed: [u8; 32],
+    /// Seed of the drand pulses; none for those of the public beacon.
+    pub drand_seed: Option<[u8; 32]>,
 }
 
 impl Genesis {

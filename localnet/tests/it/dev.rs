@@ -129,7 +129,8 @@ async fn a_warp_ends_where_it_was_told_to() {
     api.seal(1).await.unwrap();
     let next: u64 = rpc.request("dev_nextEpoch", rpc_params![1]).await.unwrap();
     assert_eq!(warp(json!({ "epoch": 1 })).await, next);
-    let since = || iota_localnet::pallets::subtensor::BlocksSinceLastStep::<iota_localnet::Runtime>::get(1);
+    let since =
+        || iota_localnet::pallets::subtensor::BlocksSinceLastStep::<iota_localnet::Runtime>::get(1);
     assert_eq!(api.read(move |chain| chain.read(since).unwrap()).await, Ok(0));
     handle.stop().await;
 }
@@ -196,9 +197,12 @@ async fn any_entry_is_written_and_the_difference_is_named() {
     assert_eq!(gone, None);
     let diff: Vec<Value> = rpc.request("dev_stateDiff", rpc_params![1, 2]).await.unwrap();
     let change = diff.iter().find(|change| change["key"] == key).unwrap();
-    assert_eq!(*change, json!({
-        "key": key, "item": "Drand.LastStoredRound", "before": value, "after": null,
-    }));
+    assert_eq!(
+        *change,
+        json!({
+            "key": key, "item": "Drand.LastStoredRound", "before": value, "after": null,
+        })
+    );
     let number = diff.iter().find(|change| change["item"] == "System.Number").unwrap();
     assert_eq!((&number["before"], &number["after"]), (&json!("0x01000000"), &json!("0x02000000")));
     let refused = rpc.request::<Value>("dev_stateDiff", rpc_params![1, 99]).await;

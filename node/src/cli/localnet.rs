@@ -58,6 +58,18 @@ pub enum LocalnetCommand {
     },
     /// Write any storage entry
     SetStorage(SetStorageArgs),
+    /// Bring pulses of the public beacon to a chain started with `--quicknet`
+    #[command(after_help = "\
+Example:
+  curl https://api.drand.sh/v2/beacons/quicknet/rounds/1000 | iota localnet pulse")]
+    Pulse {
+        /// Where the pulses are, as drand serves them: JSON objects with `round` and `signature`
+        /// [default: stdin]
+        file: Option<PathBuf>,
+        /// The chain.
+        #[command(flatten)]
+        dev: DevArgs,
+    },
     /// Look at the chain's state
     #[command(subcommand)]
     State(StateCommand),
@@ -89,6 +101,10 @@ pub struct StartArgs {
     /// Make a block as soon as there is an extrinsic, and none without
     #[arg(long)]
     pub instant: bool,
+    /// Take the public beacon's key, with which the Bittensor SDKs hide weights; its pulses are
+    /// brought with `iota localnet pulse`
+    #[arg(long)]
+    pub quicknet: bool,
     /// Write JSON objects
     #[arg(long)]
     pub json: bool,

@@ -29,6 +29,9 @@ pub(super) async fn run(args: LocalnetArgs) -> Result<()> {
         LocalnetCommand::SetStorage(args) => {
             powers::set_storage(&Target::reach(&args.dev).await?, &args).await
         }
+        LocalnetCommand::Pulse { file, dev } => {
+            powers::pulse(&Target::reach(&dev).await?, file.as_deref()).await
+        }
         LocalnetCommand::State(StateCommand::Diff { before, after, dev }) => {
             powers::state_diff(&Target::reach(&dev).await?, before, after).await
         }
@@ -48,9 +51,9 @@ struct Target {
 
 impl Target {
     async fn reach(args: &DevArgs) -> Result<Self> {
-        let dev = Dev::connect(&args.chain).await.map_err(|error| {
-            error.hint("start one with `iota localnet`, or pass its `--chain`")
-        })?;
+        let dev = Dev::connect(&args.chain)
+            .await
+            .map_err(|error| error.hint("start one with `iota localnet`, or pass its `--chain`"))?;
         Ok(Self { dev, url: args.chain.clone(), printer: Printer::new(args.json) })
     }
 

@@ -11,7 +11,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::demo::cast::{Cast, Member, Part};
 use crate::demo::children::{Act, Children};
-use crate::dev::{Dev, Sealing};
 use crate::demo::pace::{self, Pace};
 use crate::demo::scratch::Scratch;
 use crate::demo::setup::{self, Setup};
@@ -19,6 +18,7 @@ use crate::demo::show::{DEMO, Show};
 use crate::demo::summary::{self, Frame};
 use crate::demo::tally::Tally;
 use crate::demo::view::Course;
+use crate::dev::{Dev, Sealing};
 use crate::error::{Context, Error, Result};
 use crate::preset;
 use crate::printer::Printer;

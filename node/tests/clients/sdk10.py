@@ -3,10 +3,12 @@
 import os
 
 import bittensor as bt
+import bittensor.core.extrinsics.weights as weights_of_the_sdk
+import bittensor_drand
 from bittensor.utils.balance import Balance
 from bittensor_wallet import Wallet
 
-from dev import URL, freeze, fund, pass_blocks, view
+from dev import URL, freeze, fund, hide_until_round, pass_blocks, reveal, view
 
 
 def wallet(name, hotkey):
@@ -64,9 +66,26 @@ done(
     chain.set_weights(val, netuid=netuid, uids=[2], weights=[1.0], mev_protection=False),
 )
 pass_blocks(400)
+assert chain.metagraph(netuid).I[2] == 1.0, "the miner has all the incentive"
+
+# Hidden weights pay as soon as the beacon has opened them, and no earlier.
+call = chain.substrate.compose_call(
+    "AdminUtils",
+    "sudo_set_commit_reveal_weights_enabled",
+    {"netuid": netuid, "enabled": True},
+)
+done("hyperparameter", chain.sign_and_send_extrinsic(call, owner))
+weights_of_the_sdk.get_encrypted_commit = hide_until_round(bittensor_drand.encrypt_at_round)
+done(
+    "timelocked weights",
+    chain.set_weights(val, netuid=netuid, uids=[0, 2], weights=[0.5, 0.5], mev_protection=False),
+)
+assert chain.metagraph(netuid).I[2] == 1.0
+reveal()
+pass_blocks(800)
 freeze()
 metagraph = chain.metagraph(netuid, lite=False)
-assert metagraph.I[2] == 1.0, "the miner has all the incentive"
+assert abs(metagraph.I[2] - 0.5) < 0.01, f"shown weights pay: {metagraph.I}"
 assert chain.get_stake(val.coldkeypub.ss58_address, hotkey, netuid).rao > 0
 assert chain.get_delegates() and chain.get_metagraph_info(netuid)
 neurons = chain.neurons_lite(netuid)

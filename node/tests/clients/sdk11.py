@@ -5,22 +5,23 @@ import os
 import subprocess
 import sys
 
-from dev import URL, freeze, fund, pass_blocks, view
+from dev import URL, freeze, fund, pass_blocks, reveal, view
 
 BTCLI = os.path.join(os.path.dirname(sys.executable), "btcli")
 FOLDER = os.path.join(os.environ["HOME"], ".bittensor", "wallets")
+HIDING = os.path.join(os.path.dirname(__file__), "hiding_btcli.py")
 
 
-def btcli(line, *more):
+def btcli(line, *more, program=(BTCLI,)):
     """Runs a command and gives its JSON."""
-    command = [BTCLI, *line.split(), "--network", URL, "--json", *more]
+    command = [*program, *line.split(), "--network", URL, "--json", *more]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, f"{line}: {ran.stdout}{ran.stderr}"
     return json.loads(ran.stdout)
 
 
-def tx(line, signer):
-    assert btcli(f"tx {line} -w {signer[0]} -H {signer[1]} --yes")["success"], line
+def tx(line, signer, **how):
+    assert btcli(f"tx {line} -w {signer[0]} -H {signer[1]} --yes", **how)["success"], line
 
 
 def address(wallet, key):
@@ -56,10 +57,19 @@ assert btcli("query epoch-status --netuid 1")["tempo"] == 360
 pass_blocks(400)
 tx("set-weights --netuid 1 --uids 2 --weights 1", val)
 pass_blocks(400)
+assert btcli("query neurons --netuid 1")[2]["raw"]["incentive"] == 65535
+
+# Hidden weights pay as soon as the beacon has opened them, and no earlier.
+tx("set-hyperparameter --netuid 1 --name commit_reveal_weights_enabled --value true", owner)
+hiding = (sys.executable, HIDING, URL, BTCLI)
+tx("set-weights --netuid 1 --uids 0,2 --weights 1,1", val, program=hiding)
+assert btcli("query neurons --netuid 1")[2]["raw"]["incentive"] == 65535
+reveal()
+pass_blocks(800)
 freeze()
 metagraph = btcli("query metagraph --netuid 1")
 neurons = [neuron["raw"] for neuron in btcli("query neurons --netuid 1")]
-assert neurons[2]["incentive"] == 65535, neurons[2]
+assert abs(neurons[2]["incentive"] - 32767) < 655, neurons[2]
 assert metagraph["hotkeys"] == [neuron["hotkey"] for neuron in neurons]
 view(
     netuid=1,

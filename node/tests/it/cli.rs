@@ -5,10 +5,15 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 17] = [
     "",
     "demo",
     "localnet",
+    "localnet start",
+    "localnet warp",
+    "localnet set-storage",
+    "localnet pulse",
+    "localnet scaffold",
     "miner",
     "validator",
     "metagraph",

@@ -37,7 +37,7 @@ fn scenarios() -> PathBuf {
 async fn compare(program: PathBuf, script: &str, package: Option<PathBuf>) {
     let block_time_ms = 100;
     let sealing = Sealing::Interval(Duration::from_millis(block_time_ms));
-    let config = Config { block_time_ms, sealing, ..Config::test() };
+    let config = Config { block_time_ms, sealing, quicknet: true, ..Config::test() };
     let (api, handle) = iota_localnet::spawn(config).await.unwrap();
     let url = api.url();
     let mut command = Command::new(program);

@@ -23,10 +23,10 @@ struct Chain {
 
 impl Chain {
     /// A chain that makes a block for each extrinsic.
-    fn start() -> Self {
+    fn start(flags: &str) -> Self {
         let home = Home::new();
         let line = "localnet start --instant --port 0 --json --stop-on-stdin-close";
-        let mut command = home.command(line.split(' '));
+        let mut command = home.command(line.split(' ').chain(flags.split_whitespace()));
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
@@ -81,7 +81,7 @@ fn guide() -> Vec<String> {
 
 #[test]
 fn each_command_of_the_guide_works() {
-    let chain = Chain::start();
+    let chain = Chain::start("");
     let mut ran = 0;
     for line in guide() {
         let cli = Cli::try_parse_from(line.split_whitespace()).unwrap_or_else(|e| panic!("{e}"));
@@ -101,7 +101,7 @@ fn each_command_of_the_guide_works() {
 
 #[test]
 fn a_scaffold_pays_miners_for_the_validators_weights() {
-    let chain = Chain::start();
+    let chain = Chain::start("");
     let made = chain.json("localnet scaffold --validators 1 --miners 2 --wallet.path w");
     assert_eq!(made["miners"].as_array().unwrap().len(), 2, "{made}");
     let metagraph = chain.json("metagraph");
@@ -125,7 +125,7 @@ fn a_scaffold_pays_miners_for_the_validators_weights() {
 
 #[test]
 fn a_chain_goes_forth_and_back() {
-    let chain = Chain::start();
+    let chain = Chain::start("");
     let fund = |tao: &str| {
         let account = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
         chain.json(&format!("localnet fund {account} {tao}"))["rao"].clone()
@@ -146,6 +146,27 @@ fn a_chain_goes_forth_and_back() {
     let no = chain.run("localnet revert 99");
     assert_eq!(no.code, Some(1));
     assert_eq!(no.stderr, "error: the chain refused: there is no snapshot 99\n");
+}
+
+#[test]
+fn pulses_of_the_public_beacon_are_brought_and_checked() {
+    let chain = Chain::start("--quicknet");
+    // Of round 1000, as drand publishes it.
+    let signature = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125\
+                     e342b73a8dd2bacbe47e4b6b63ed5e39";
+    let pulse = |round: u64| format!("{{ \"round\": {round}, \"signature\": \"{signature}\" }}\n");
+    let file = |text: &str| std::fs::write(chain.home.path().join("pulses"), text).unwrap();
+    file(&pulse(1000));
+    assert_eq!(chain.ok("localnet pulse pulses"), "round 1000\n");
+    for (text, error) in [
+        (pulse(1000), "error: the chain refused: "),
+        (pulse(1001), "error: the chain refused: "),
+        ("{}".to_owned(), "error: cannot read the pulses: missing field `round`"),
+    ] {
+        file(&text);
+        let ran = chain.run("localnet pulse pulses");
+        assert!(ran.code != Some(0) && ran.stderr.starts_with(error), "{ran:?}");
+    }
 }
 
 #[test]

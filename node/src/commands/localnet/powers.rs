@@ -1,14 +1,18 @@
-//! What is one call of the chain each: fund, warp, snapshot, revert, set-storage, state diff.
+//! What is one call of the chain each: fund, warp, snapshot, revert, set-storage, pulse, state diff.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use iota_chain::Rao;
 use jsonrpsee::rpc_params;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Deserializer, Value, json};
 use sp_crypto_hashing::twox_128;
 
 use super::Target;
 use crate::cli::{SetStorageArgs, WarpArgs};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// Blocks sealed at one time: each share of a long warp is answered, and shown.
 const SHARE: u32 = 250;
@@ -18,6 +22,13 @@ const SHARE: u32 = 250;
 struct Head {
     number: u32,
     hash: String,
+}
+
+/// A pulse as drand serves it.
+#[derive(Deserialize)]
+struct Pulse {
+    round: u64,
+    signature: String,
 }
 
 /// A storage entry that differs.
@@ -80,6 +91,24 @@ pub(super) async fn set_storage(target: &Target, args: &SetStorageArgs) -> Resul
     let hash: String = target.dev.call("dev_setStorage", rpc_params![&key, &args.value]).await?;
     let done = if args.remove { "removed" } else { "set" };
     target.print(&json!({ "key": key, "hash": hash }), &format!("{done} {key}"))
+}
+
+pub(super) async fn pulse(target: &Target, file: Option<&Path>) -> Result<()> {
+    let source: Box<dyn Read + Send> = match file {
+        Some(path) => {
+            Box::new(File::open(path).or_argument(format!("cannot read {}", path.display()))?)
+        }
+        None => Box::new(std::io::stdin()),
+    };
+    for pulse in Deserializer::from_reader(source).into_iter::<Pulse>() {
+        let Pulse { round, signature } = pulse
+            .or_argument("cannot read the pulses")
+            .map_err(|error| error.hint("drand's JSON has a `round` and a `signature`"))?;
+        let params = rpc_params![round, format!("0x{signature}")];
+        let hash: String = target.dev.call("dev_pulse", params).await?;
+        target.print(&json!({ "round": round, "hash": hash }), &format!("round {round}"))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn state_diff(target: &Target, before: u32, after: Option<u32>) -> Result<()> {

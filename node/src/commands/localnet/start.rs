@@ -41,6 +41,7 @@ fn config(args: &StartArgs) -> Config {
         seed: args.seed,
         block_time_ms: args.block_time,
         sealing,
+        quicknet: args.quicknet,
         listen: SocketAddr::new(args.ip, args.port),
         ..Config::default()
     }
