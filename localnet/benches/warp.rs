@@ -2,16 +2,19 @@
 //!
 //! `cargo bench -p iota-localnet` prints elements per second, where an element is a block or a
 //! transfer.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on fails")]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use frame_support::traits::Get;
 use iota_localnet::accounts::{self, TAO};
 use iota_localnet::pallets::admin_utils::Call as Admin;
-use iota_localnet::pallets::subtensor::Call as Subtensor;
-use iota_localnet::runtime::{AccountId, Balances, Runtime};
-use iota_localnet::{Chain, Config, RuntimeCall, signed};
+use iota_localnet::pallets::subtensor::{self, Call as Subtensor};
+use iota_localnet::runtime::{AccountId, Runtime};
+use iota_localnet::{Chain, Config, RuntimeCall, Sealing, signed};
+use subxt::rpcs::RpcClient;
+use subxt::rpcs::client::rpc_params;
 
 /// The subnet.
 const NET: u16 = 1;
@@ -100,8 +103,7 @@ fn busy() -> Chain {
 }
 
 fn has_permit(chain: &Chain) -> bool {
-    let permits =
-        chain.read(|| iota_localnet::pallets::subtensor::ValidatorPermit::<Runtime>::get(NET));
+    let permits = chain.read(|| subtensor::ValidatorPermit::<Runtime>::get(NET));
     permits.unwrap().iter().filter(|permit| **permit).count() >= usize::from(VALIDATORS)
 }
 
@@ -124,26 +126,14 @@ fn transfers(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("transfers");
     group.sample_size(10).throughput(Throughput::Elements(TRANSFERS.into()));
     let mut chain = chain();
-    let existential: u64 = <Runtime as pallet_balances::Config>::ExistentialDeposit::get();
-    let mut alice = Signer::named("Alice");
-    let signed = |chain: &mut Chain| {
-        let (signer, nonce) = (&alice.0, &mut alice.1);
-        let mut next = || {
-            let dest = account(&format!("t{}", *nonce % 64)).into();
-            let call = pallet_balances::Call::transfer_keep_alive { dest, value: 2 * existential };
-            *nonce += 1;
-            signed(signer, call.into(), *nonce - 1, chain)
-        };
-        (0..TRANSFERS).map(|_| next()).collect::<Vec<_>>()
-    };
-    let _ = Balances::total_issuance;
-    let mut signed = signed;
+    let mut nonce = 0;
     group.bench_function("submitted and sealed", |bench| {
         bench.iter_custom(|rounds| {
-            let mut spent = std::time::Duration::ZERO;
+            let mut spent = Duration::ZERO;
             for _ in 0..rounds {
-                let all = signed(&mut chain);
-                let start = std::time::Instant::now();
+                let all = transfers_from(&chain, nonce);
+                nonce += TRANSFERS;
+                let start = Instant::now();
                 for bytes in all {
                     chain.submit(bytes).unwrap();
                 }
@@ -157,5 +147,56 @@ fn transfers(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, warp, transfers);
+/// As a client sends them: each a request over one websocket, blocks by the clock.
+fn rpc(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("transfers");
+    group.sample_size(10).throughput(Throughput::Elements(TRANSFERS.into()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sealing = Sealing::Interval(Duration::from_millis(100));
+    let config = Config { sealing, ..Config::test() };
+    let (api, handle) = runtime.block_on(iota_localnet::spawn(config)).unwrap();
+    let client = runtime.block_on(RpcClient::from_insecure_url(api.url())).unwrap();
+    let mut nonce = 0;
+    group.bench_function("over RPC until final", |bench| {
+        bench.to_async(&runtime).iter_custom(|rounds| {
+            let (api, client) = (api.clone(), client.clone());
+            let first = nonce;
+            nonce += u32::try_from(rounds).unwrap() * TRANSFERS;
+            async move {
+                let mut spent = Duration::ZERO;
+                for round in 0..u32::try_from(rounds).unwrap() {
+                    let from = first + round * TRANSFERS;
+                    let all = api.read(move |chain| transfers_from(chain, from)).await.unwrap();
+                    let start = Instant::now();
+                    let sent = all.iter().map(|bytes| {
+                        let text = format!("0x{}", hex::encode(bytes));
+                        client.request::<String>("author_submitExtrinsic", rpc_params![text])
+                    });
+                    for sent in futures::future::join_all(sent).await {
+                        sent.unwrap();
+                    }
+                    while api.read(|chain| !chain.pending().is_empty()).await.unwrap() {
+                        api.reached(api.head().number + 1).await.unwrap();
+                    }
+                    spent += start.elapsed();
+                }
+                spent
+            }
+        });
+    });
+    runtime.block_on(handle.stop());
+}
+
+/// Signed transfers of Alice's from a nonce on.
+fn transfers_from(chain: &Chain, nonce: u32) -> Vec<Vec<u8>> {
+    let alice = accounts::pair("//Alice");
+    let one = |nonce: u32| {
+        let dest = account(&format!("t{}", nonce % 64)).into();
+        let call = pallet_balances::Call::transfer_keep_alive { dest, value: TAO };
+        signed(&alice, call.into(), nonce, chain)
+    };
+    (nonce..nonce + TRANSFERS).map(one).collect()
+}
+
+criterion_group!(benches, warp, transfers, rpc);
 criterion_main!(benches);

@@ -13,6 +13,9 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// Blocks sealed in one go before others are served.
+const SHARE: u32 = 16;
+
 /// Why the chain did not do what it was asked.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -78,8 +81,14 @@ impl Api {
     /// # Errors
     /// If a block cannot be sealed.
     pub async fn seal(&self, count: u32) -> Result<Head, ApiError> {
-        for _ in 0..count {
-            self.mailbox.ask(|engine| engine.seal()).await??;
+        let mut left = count;
+        while left > 0 {
+            let share = left.min(SHARE);
+            let sealed = self
+                .mailbox
+                .ask(move |engine| (0..share).try_for_each(|_| engine.seal().map(drop)));
+            sealed.await??;
+            left -= share;
         }
         Ok(self.head())
     }
