@@ -34,6 +34,7 @@ pub use client::{BlockStream, Client};
 pub use courier::Inclusion;
 pub use error::{ConnectError, ReadError, SubmitError};
 pub use key::{KeyError, Keypair, from_ss58, to_ss58};
+pub use link::metadata;
 
 /// A sr25519 public key.
 pub type Hotkey = [u8; 32];

@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use subxt::rpcs::RpcClient;
+use subxt::rpcs::{RpcClient, rpc_params};
 use subxt::{OnlineClient, PolkadotConfig};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -13,6 +13,9 @@ use crate::error::{ConnectError, ReadError};
 
 /// Time to reach one endpoint again.
 const REDIAL: Duration = Duration::from_secs(20);
+
+/// The version in an argument of `Metadata_metadata_at_version`.
+const VERSION_15: &str = "0x0f000000";
 
 /// One connection to one endpoint.
 #[derive(Clone)]
@@ -147,6 +150,29 @@ async fn dial(
         return Err(ConnectError::Incompatible { url: url.to_owned(), report });
     }
     Ok((online, rpc))
+}
+
+/// A chain's metadata of version 15, as its runtime answers it in hex. Nothing is expected of the chain
+/// but that it answers.
+///
+/// # Errors
+/// [`ConnectError`].
+pub async fn metadata(url: &str, within: Duration) -> Result<Vec<u8>, ConnectError> {
+    if !(url.starts_with("ws://") || url.starts_with("wss://")) {
+        return Err(ConnectError::Url(url.to_owned()));
+    }
+    let refused = |error: subxt::rpcs::Error| ConnectError::Refused {
+        url: url.to_owned(),
+        reason: deepest(&error),
+    };
+    let read = async {
+        let rpc = RpcClient::from_insecure_url(url).await?;
+        let params = rpc_params!["Metadata_metadata_at_version", VERSION_15];
+        rpc.request::<String>("state_call", params).await
+    };
+    let late = |_| ConnectError::Timeout { url: url.to_owned(), within };
+    let text = timeout(within, read).await.map_err(late)?.map_err(refused)?;
+    Ok(text.into_bytes())
 }
 
 /// The innermost cause: libraries wrap "connection refused" several times, some in words only.

@@ -54,6 +54,47 @@ const RELIED_ON: &[(Item, Option<&str>)] = &[
     (Item::Call("Balances", "transfer_keep_alive", 2), Some("transfers")),
 ];
 
+/// How metadata begins, in ASCII and in hex.
+const MAGIC: &[u8] = b"meta";
+const MAGIC_HEX: &[u8] = b"6d657461";
+/// The first version that names runtime APIs.
+const OLDEST: u8 = 15;
+/// Bytes of length prefixes and the like that may stand before it.
+const MAX_LEAD: usize = 64;
+
+/// Number of things relied on.
+#[must_use]
+pub fn count() -> usize {
+    RELIED_ON.len()
+}
+
+/// Reads metadata (version 15 or 16) as it is found in files: encoded, with or without the prefixes
+/// of the runtime's answer, or that in hex, or the JSON of a node's answer.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn parse(bytes: &[u8]) -> Result<Metadata, String> {
+    let near = &bytes[..bytes.len().min(MAX_LEAD)];
+    let encoded = if let Some(start) = find(near, MAGIC) {
+        bytes[start..].to_vec()
+    } else if let Some(start) = find(near, MAGIC_HEX) {
+        let hex: Vec<u8> =
+            bytes[start..].iter().copied().take_while(u8::is_ascii_hexdigit).collect();
+        hex::decode(hex).map_err(|error| error.to_string())?
+    } else {
+        return Err("there is no metadata in it".to_owned());
+    };
+    if encoded.get(MAGIC.len()).is_some_and(|version| *version < OLDEST) {
+        let asked = "ask the chain for `Metadata_metadata_at_version` 15";
+        return Err(format!("metadata of this version does not name runtime APIs; {asked}"));
+    }
+    Metadata::decode_from(&encoded).map_err(|error| error.to_string())
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
 /// Checks a chain's metadata against everything relied on.
 #[must_use]
 pub fn check(metadata: &Metadata) -> Report {

@@ -12,7 +12,7 @@ mod role;
 mod run;
 mod wallet;
 
-pub use chain::{ChainArgs, MetagraphArgs, RegisterArgs};
+pub use chain::{ChainArgs, ChainCommand, MetagraphArgs, RegisterArgs};
 pub use demo::DemoArgs;
 pub use localnet::{
     DevArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs, StateCommand,
@@ -64,6 +64,9 @@ pub enum Command {
     Miner(MinerArgs),
     /// Check miners and set weights
     Validator(ValidatorArgs),
+    /// Look at a chain itself
+    #[command(subcommand)]
+    Chain(ChainCommand),
     /// Show who is on a subnet
     Metagraph(MetagraphArgs),
     /// Make and show wallets, in btcli's files

@@ -3,6 +3,7 @@
 use crate::cli::{Cli, Command};
 use crate::error::Result;
 
+mod chain;
 mod demo;
 mod localnet;
 mod metagraph;
@@ -21,6 +22,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Localnet(args) => localnet::run(args).await,
         Command::Miner(args) => role::miner(&args).await,
         Command::Validator(args) => role::validator(&args).await,
+        Command::Chain(command) => chain::run(command).await,
         Command::Metagraph(args) => metagraph::run(&args).await,
         Command::Wallet(args) => wallet::run(args.command).await,
         Command::Register(args) => register::run(&args).await,

@@ -21,13 +21,24 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// If none answers, or it is no chain that we can use.
 pub async fn connect(urls: &str) -> Result<Client> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
-    Client::connect_any(&urls, CONNECT).await.map_err(|error| {
-        let hint = match error {
-            ConnectError::Incompatible { .. } => "pass the `--chain` of a Subtensor node",
-            _ => "check `--chain`, and that the node is running",
-        };
-        Error::argument(error).hint(hint)
-    })
+    Client::connect_any(&urls, CONNECT).await.map_err(unreached)
+}
+
+/// A chain's metadata from the first endpoint, as `iota_metadata::parse` reads it.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn metadata(urls: &str) -> Result<Vec<u8>> {
+    let url = urls.split(',').next().unwrap_or(urls);
+    iota_chain::metadata(url, CONNECT).await.map_err(unreached)
+}
+
+fn unreached(error: ConnectError) -> Error {
+    let hint = match error {
+        ConnectError::Incompatible { .. } => "pass the `--chain` of a Subtensor node",
+        _ => "check `--chain`, and that the node is running",
+    };
+    Error::argument(error).hint(hint)
 }
 
 /// Reads a hotkey.

@@ -1,6 +1,6 @@
 //! Which chain and subnet; `iota metagraph` and `iota register`.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::cli::WalletFlags;
 use crate::env;
@@ -21,6 +21,25 @@ pub struct ChainArgs {
     /// The subnet
     #[arg(long, value_name = "N", env = env::NETUID, default_value_t = 1)]
     pub netuid: u16,
+}
+
+/// The verbs of `iota chain`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ChainCommand {
+    /// Check that a chain has all that this program relies on; exit code 1 if it does not
+    #[command(after_help = "\
+Examples:
+  iota chain check --chain finney
+  iota chain check --chain metadata.scale --json")]
+    Check {
+        /// URL of the chain, or `finney`, `test`, `archive` or `local`, or a file with a chain's
+        /// metadata: encoded, or in hex, or a node's JSON [default: local]
+        #[arg(long, visible_alias = "network", value_name = "URL|FILE")]
+        chain: Option<String>,
+        /// Write one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What `iota metagraph` takes.

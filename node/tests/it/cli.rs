@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "",
     "demo",
     "localnet",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 17] = [
     "localnet scaffold",
     "miner",
     "validator",
+    "chain check",
     "metagraph",
     "wallet new",
     "wallet regen",

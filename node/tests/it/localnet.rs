@@ -1,6 +1,7 @@
 //! `iota localnet` as a subnet's builder uses it: a chain in its own process, and commands on it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Stdio};
 
 use clap::Parser;
@@ -146,6 +147,67 @@ fn a_chain_goes_forth_and_back() {
     let no = chain.run("localnet revert 99");
     assert_eq!(no.code, Some(1));
     assert_eq!(no.stderr, "error: the chain refused: there is no snapshot 99\n");
+}
+
+#[test]
+fn a_chain_and_a_file_of_its_metadata_are_checked_alike() {
+    let chain = Chain::start("");
+    let report = chain.json("chain check");
+    assert_eq!(
+        (report["gaps"].as_array().unwrap().len(), report["checked"].as_u64() > Some(10)),
+        (0, true)
+    );
+    let said = chain.ok("chain check");
+    assert!(said.starts_with("the chain at ws://") && said.contains(" has all "), "{said}");
+
+    // What a node answers, a file of it, and one of a chain whose call has another name.
+    let ask = |version: u8| {
+        let params = format!(r#"["Metadata_metadata_at_version","0x{version:02x}000000"]"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"state_call","params":{params}}}"#);
+        post(&chain.url, &body)
+    };
+    let answer = ask(15);
+    let hex = answer.split('"').find(|part| part.contains("6d657461")).unwrap();
+    let encoded = hex::decode(&hex[2..]).unwrap();
+    let renamed = hex.replace(&hex::encode("set_commitment"), &hex::encode("get_commitment"));
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(chain.home.path().join(name), bytes).unwrap();
+    write("answer.json", answer.as_bytes());
+    write("scale", &encoded);
+    write("renamed", renamed.as_bytes());
+    write("other", b"something else");
+    write("old", ask(14).as_bytes());
+    for file in ["answer.json", "scale"] {
+        let said = chain.ok(&format!("chain check --chain {file}"));
+        assert!(said.starts_with(&format!("the file {file} has all ")), "{said}");
+    }
+    let ran = chain.run("chain check --chain renamed");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(
+        ran.stdout,
+        "- Commitments.set_commitment: missing (disables committing work, votes and vetoes)\n"
+    );
+    assert_eq!(ran.stderr, "error: the file renamed lacks 1 of what this program relies on\n");
+    for (file, error) in [
+        ("other", "there is no metadata in it"),
+        ("old", "metadata of this version does not name runtime APIs; "),
+    ] {
+        let ran = chain.run(&format!("chain check --chain {file}"));
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.starts_with(&format!("error: cannot use the file {file}: {error}")));
+    }
+}
+
+/// The answer to one JSON-RPC request over HTTP.
+fn post(url: &str, body: &str) -> String {
+    let address = url.strip_prefix("ws://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!("POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n");
+    write!(stream, "{head}content-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 #[test]
