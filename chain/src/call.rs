@@ -3,7 +3,7 @@
 use subxt::dynamic::Value;
 use subxt::tx::DynamicPayload;
 
-use crate::Hotkey;
+use crate::{Hash, Hotkey};
 
 /// One field of a `Commitments` slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +88,54 @@ pub enum Call {
         /// Rao.
         amount: u64,
     },
-    /// Set weights in the clear, for the first mechanism.
+    /// Set weights in the clear.
     SetWeights {
         /// The subnet.
         netuid: u16,
+        /// The mechanism.
+        mechanism: u8,
         /// Uids.
         dests: Vec<u16>,
         /// Their weights.
         weights: Vec<u16>,
         /// The subnet's weights version.
+        version_key: u64,
+    },
+    /// Commit to weights that the chain opens when the beacon has signed a round.
+    CommitTimelockedWeights {
+        /// The subnet.
+        netuid: u16,
+        /// The mechanism.
+        mechanism: u8,
+        /// The ciphertext.
+        commit: Vec<u8>,
+        /// The round.
+        round: u64,
+        /// The version of what is hidden.
+        version: u16,
+    },
+    /// Commit to weights by their hash.
+    CommitWeights {
+        /// The subnet.
+        netuid: u16,
+        /// The mechanism.
+        mechanism: u8,
+        /// The hash.
+        hash: Hash,
+    },
+    /// Show weights of which the chain has the hash.
+    RevealWeights {
+        /// The subnet.
+        netuid: u16,
+        /// The mechanism.
+        mechanism: u8,
+        /// Uids.
+        uids: Vec<u16>,
+        /// Their weights.
+        values: Vec<u16>,
+        /// What was hashed with them.
+        salt: Vec<u16>,
+        /// The version they were committed with.
         version_key: u64,
     },
     /// Replace the hotkey's commitment.
@@ -210,14 +249,42 @@ impl Call {
             Self::AddStake { hotkey, netuid, amount } => {
                 (subtensor, "add_stake", vec![account(hotkey), number(*netuid), number(*amount)])
             }
-            Self::SetWeights { netuid, dests, weights, version_key } => (
+            Self::SetWeights { netuid, mechanism, dests, weights, version_key } => (
                 subtensor,
                 "set_mechanism_weights",
                 vec![
                     number(*netuid),
-                    number(0u8),
+                    number(*mechanism),
                     list(dests),
                     list(weights),
+                    number(*version_key),
+                ],
+            ),
+            Self::CommitTimelockedWeights { netuid, mechanism, commit, round, version } => (
+                subtensor,
+                "commit_timelocked_mechanism_weights",
+                vec![
+                    number(*netuid),
+                    number(*mechanism),
+                    Value::from_bytes(commit),
+                    number(*round),
+                    number(*version),
+                ],
+            ),
+            Self::CommitWeights { netuid, mechanism, hash } => (
+                subtensor,
+                "commit_mechanism_weights",
+                vec![number(*netuid), number(*mechanism), Value::from_bytes(hash)],
+            ),
+            Self::RevealWeights { netuid, mechanism, uids, values, salt, version_key } => (
+                subtensor,
+                "reveal_mechanism_weights",
+                vec![
+                    number(*netuid),
+                    number(*mechanism),
+                    list(uids),
+                    list(values),
+                    list(salt),
                     number(*version_key),
                 ],
             ),

@@ -92,14 +92,9 @@ impl Client {
     /// [`ReadError::OtherChain`].
     pub(crate) async fn recover(&self, failed: &Connection) -> Result<(), ReadError> {
         tokio::time::sleep(RETRY).await;
-        match self.link.replace(failed).await {
-            Err(other @ ReadError::OtherChain { .. }) => Err(other),
-            Err(error) => {
-                tracing::debug!(%error, "chain not reached");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
+        let Err(error) = self.link.replace(failed).await else { return Ok(()) };
+        tracing::debug!(%error, "chain not reached");
+        if matches!(error, ReadError::OtherChain { .. }) { Err(error) } else { Ok(()) }
     }
 
     pub(crate) async fn at(&self, hash: Hash) -> Result<AtBlock, ReadError> {
@@ -172,8 +167,7 @@ impl Client {
     /// [`ReadError`] when the chain does not answer.
     pub async fn finalized_blocks(&self, from: Option<u32>) -> Result<BlockStream, ReadError> {
         let (finalized, _) = self.finalized().await?;
-        let blocks = BlockStream::new(self.clone(), from.unwrap_or(finalized));
-        Ok(BlockStream { finalized: u64::from(finalized), ..blocks })
+        Ok(BlockStream::new(self.clone(), from.unwrap_or(finalized)))
     }
 }
 

@@ -23,9 +23,11 @@ mod link;
 mod nonces;
 mod outbox;
 mod remedy;
+mod storage;
 mod submit;
 mod value;
 pub mod wallet;
+mod weights;
 
 pub use amount::{ParseRaoError, Rao};
 pub use block::{BlockView, CommittedFields, Drand, Neuron, Pulse};
@@ -35,6 +37,9 @@ pub use courier::Inclusion;
 pub use error::{ConnectError, ReadError, SubmitError};
 pub use key::{KeyError, Keypair, from_ss58, to_ss58};
 pub use link::metadata;
+pub use weights::{
+    Committed, Refusal, Regime, Reveal, SetWeights, WeightRules, Weights, WeightsError,
+};
 
 /// A sr25519 public key.
 pub type Hotkey = [u8; 32];

@@ -87,20 +87,20 @@ impl Link {
     /// else the next endpoint that serves the same chain is taken, the present one last.
     ///
     /// # Errors
-    /// [`ReadError::OtherChain`] when no endpoint serves the chain and one serves another.
+    /// [`ReadError::OtherChain`] when every endpoint serves another chain.
     pub(crate) async fn replace(&self, failed: &Connection) -> Result<(), ReadError> {
         let _one = self.dialling.lock().await;
         let current = self.current();
         if current.age != failed.age || answers(&current).await {
             return Ok(());
         }
-        let mut error = ReadError::Timeout { what: "the chain" };
+        let (mut lost, mut other) = (None, None);
         for step in 1..=self.urls.len() {
             let endpoint = (current.endpoint + step) % self.urls.len();
             let url = &self.urls[endpoint];
             match dial(url, REDIAL).await {
                 Ok((online, _)) if online.genesis_hash().0 != self.genesis => {
-                    error = ReadError::OtherChain { url: url.clone() };
+                    other = Some(ReadError::OtherChain { url: url.clone() });
                 }
                 Ok((online, rpc)) => {
                     let age = current.age + 1;
@@ -108,13 +108,14 @@ impl Link {
                     *current = Connection { online, rpc, endpoint, age };
                     return Ok(());
                 }
-                Err(lost) if !matches!(error, ReadError::OtherChain { .. }) => {
-                    error = ReadError::Rpc { what: "the chain", reason: lost.to_string() };
+                Err(error) => {
+                    let reason = error.to_string();
+                    lost = Some(ReadError::Rpc { what: "the chain", reason });
                 }
-                Err(_) => {}
             }
         }
-        Err(error)
+        // An endpoint that is merely out of reach may come back with the right chain.
+        Err(lost.or(other).unwrap_or(ReadError::Timeout { what: "the chain" }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use subxt::PolkadotConfig;
 use subxt::config::DefaultExtrinsicParamsBuilder;
 use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::call::Call;
@@ -42,12 +43,14 @@ impl Client {
     async fn deliver(&self, signer: &Keypair, call: &Call) -> Result<Inclusion, SubmitError> {
         for _ in 0..SIGNINGS {
             let account = self.courier.account(signer.public());
+            let deadline = Instant::now() + FINALITY;
             let outcome = {
-                let _in_order = account.order.lock().await;
-                self.send(&account, signer, call).await?
+                // Others of this account may be before it.
+                let _in_order = timeout_at(deadline, account.order.lock()).await.map_err(late)?;
+                self.send(&account, signer, call, deadline).await?
             };
             match timeout(FINALITY, outcome).await {
-                Err(_) => return Err(SubmitError::Timeout(FINALITY)),
+                Err(elapsed) => return Err(late(elapsed)),
                 Ok(Err(_)) => return Err(lost("the chain was not reached again")),
                 Ok(Ok(Outcome::Included(included))) => return included,
                 Ok(Ok(Outcome::Lapsed)) => tracing::debug!("an extrinsic lapsed"),
@@ -62,12 +65,11 @@ impl Client {
         account: &Account,
         signer: &Keypair,
         call: &Call,
+        deadline: Instant,
     ) -> Result<oneshot::Receiver<Outcome>, SubmitError> {
-        let deadline = Instant::now() + FINALITY;
         for _ in 0..NONCES {
             let signing = self.sign_when_connected(account, signer, call);
-            let signed = timeout_at(deadline, signing).await;
-            let (signed, block) = signed.map_err(|_| SubmitError::Timeout(FINALITY))??;
+            let (signed, block) = timeout_at(deadline, signing).await.map_err(late)??;
             // Before it is sent: else a block might come that nobody looks into.
             let outcome = self.watch(&signed, block);
             match self.push_until(&signed, deadline).await {
@@ -84,7 +86,11 @@ impl Client {
                 Answer::Lost(reason) => return Err(lost(&reason)),
             }
         }
-        Err(lost("other programs use the account's nonces"))
+        Err(SubmitError::Rejected {
+            name: "NonceUsed".into(),
+            remedy: "other programs use this account at the same time; stop them, or try again"
+                .into(),
+        })
     }
 
     /// Sends an extrinsic until a node has answered. Once an answer was lost, the extrinsic may be
@@ -137,19 +143,21 @@ impl Client {
         call: &Call,
     ) -> Result<(Signed, u32), SubmitError> {
         let at = self.latest().await.map_err(|error| lost(&error.to_string()))?;
-        let mut client = at.transactions();
+        let client = at.transactions();
         let payload = call.payload();
         client.validate(&payload).map_err(|error| SubmitError::Encode(error.to_string()))?;
         let params = subxt::rpcs::rpc_params![to_ss58(&signer.public())];
         let next = self.link.current();
         let next = rpc("the nonce", next.rpc.request::<u64>("system_accountNextIndex", params));
         let next = next.await.map_err(|error| lost(&error.to_string()))?;
+        // From here on nothing waits: who is cut off in between would leave a nonce taken.
         let nonce = account.nonces().take(next);
         let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
-            .mortal(ERA.into())
+            .mortal_from_unchecked(ERA.into(), at.block_number(), at.block_hash())
             .nonce(nonce)
             .build();
-        let signed = client.create_signed(&payload, signer, params).await;
+        let signable = client.create_signable_offline(&payload, params);
+        let signed = signable.and_then(|mut signable| signable.sign(signer));
         let signed = signed.inspect_err(|_| account.nonces().give_back(nonce));
         let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?;
         let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
@@ -162,6 +170,10 @@ impl Client {
         };
         Ok((signed, block))
     }
+}
+
+fn late(_: Elapsed) -> SubmitError {
+    SubmitError::Timeout(FINALITY)
 }
 
 fn lost(reason: &str) -> SubmitError {

@@ -34,15 +34,11 @@ impl Signer {
         Self(accounts::pair(&format!("//{name}")), 0)
     }
 
-    fn submit(&mut self, chain: &mut Chain, call: impl Into<RuntimeCall>) {
+    /// Sends a call, and asserts that it succeeds.
+    fn send(&mut self, chain: &mut Chain, call: impl Into<RuntimeCall>) {
         let bytes = signed(&self.0, call.into(), self.1, chain);
         chain.submit(bytes).unwrap();
         self.1 += 1;
-    }
-
-    /// Sends a call, and asserts that it succeeds.
-    fn send(&mut self, chain: &mut Chain, call: impl Into<RuntimeCall>) {
-        self.submit(chain, call);
         let sealed = chain.seal().unwrap();
         assert_eq!(sealed.extrinsics[0].result, Ok(()));
     }

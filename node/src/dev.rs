@@ -1,4 +1,4 @@
-//! The development chain's own methods, which no real chain has: make blocks, choose the sealing.
+//! The development chain's own methods, which no real chain has: make blocks when told.
 
 use std::time::Duration;
 
@@ -21,15 +21,6 @@ const NO_METHOD: i32 = -32_601;
 #[derive(Debug)]
 pub struct Dev {
     client: WsClient,
-}
-
-/// When blocks are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sealing {
-    /// With every extrinsic.
-    Instant,
-    /// When told.
-    Manual,
 }
 
 impl Dev {
@@ -65,11 +56,7 @@ impl Dev {
     /// # Errors
     /// If the chain refuses.
     pub async fn seal(&self, blocks: u32) -> Result<()> {
-        let _: Value = self
-            .client
-            .request("dev_seal", rpc_params![blocks])
-            .await
-            .or_user("the chain does not make blocks when told")?;
+        let _: Value = self.call("dev_seal", rpc_params![blocks]).await?;
         Ok(())
     }
 
@@ -79,11 +66,7 @@ impl Dev {
     /// If the chain refuses.
     pub async fn height(&self) -> Result<u32> {
         // The answer to a request for no blocks names the newest one.
-        let head: Value = self
-            .client
-            .request("dev_seal", rpc_params![0])
-            .await
-            .or_user("the chain does not say how high it is")?;
+        let head: Value = self.call("dev_seal", rpc_params![0]).await?;
         let number = head.get("number").and_then(Value::as_u64);
         number.and_then(|number| number.try_into().ok()).ok_or_else(|| {
             Error::user(format!("the chain answered `{head}` when asked for its height"))
@@ -98,29 +81,18 @@ impl Dev {
         let mut key = twox_128(b"SubtensorModule").to_vec();
         key.extend(twox_128(b"LastEpochBlock"));
         key.extend(netuid.to_le_bytes());
-        let value: Option<String> = self
-            .client
-            .request("state_getStorage", rpc_params![format!("0x{}", hex::encode(key))])
-            .await
-            .or_user("the chain does not show its storage")?;
+        let key = format!("0x{}", hex::encode(key));
+        let value: Option<String> = self.call("state_getStorage", rpc_params![key]).await?;
         let number = value.as_deref().and_then(little_endian);
         number.ok_or_else(|| Error::user(format!("subnet {netuid} has no tempo")))
     }
 
-    /// Chooses when blocks are made from now on.
+    /// Makes blocks from now on only when told.
     ///
     /// # Errors
     /// If the chain refuses.
-    pub async fn set_sealing(&self, sealing: Sealing) -> Result<()> {
-        let mode = match sealing {
-            Sealing::Instant => "instant",
-            Sealing::Manual => "manual",
-        };
-        let _: Value = self
-            .client
-            .request("dev_setSealing", rpc_params![mode])
-            .await
-            .or_user("the chain does not change its sealing")?;
+    pub async fn seal_manually(&self) -> Result<()> {
+        let _: Value = self.call("dev_setSealing", rpc_params!["manual"]).await?;
         Ok(())
     }
 }

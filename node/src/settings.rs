@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::cli::{ChainArgs, DemoArgs, RoleArgs, WalletFlags};
+use crate::cli::{DemoArgs, RoleArgs, WalletFlags};
 use crate::env;
 use crate::error::{Context, Error, Result};
 
@@ -131,13 +131,9 @@ impl Surroundings {
     ///
     /// # Errors
     /// If what was given is neither a websocket URL nor a known name.
-    pub fn chain_url(&self, args: &ChainArgs) -> Result<String> {
-        let wanted = args
-            .chain
-            .as_deref()
-            .or(self.chain_endpoint.as_deref())
-            .or(self.network.as_deref())
-            .unwrap_or("local");
+    pub fn chain_url(&self, chain: Option<&str>) -> Result<String> {
+        let wanted =
+            chain.or(self.chain_endpoint.as_deref()).or(self.network.as_deref()).unwrap_or("local");
         let urls: Result<Vec<&str>> = wanted.split(',').map(endpoint).collect();
         Ok(urls?.join(","))
     }
@@ -191,7 +187,7 @@ impl Surroundings {
         };
         let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         Ok(RoleSettings {
-            chain: self.chain_url(&args.chain)?,
+            chain: self.chain_url(args.chain.chain.as_deref())?,
             netuid,
             wallet,
             manifest: args.manifest.clone(),

@@ -7,7 +7,7 @@ use ark_ff::PrimeField;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use sha2::{Digest, Sha256};
 
-use crate::curve::identity;
+use crate::curve::{compressed, identity};
 use crate::wire::{MAX_CIPHERTEXT_BYTES, Parts};
 use crate::{Error, PublicKey, Signature};
 
@@ -84,10 +84,4 @@ fn pairing_hash(left: G1Affine, right: G2Affine) -> [u8; 32] {
 fn xor(mut left: [u8; 32], right: [u8; 32]) -> [u8; 32] {
     left.iter_mut().zip(right).for_each(|(byte, mask)| *byte ^= mask);
     left
-}
-
-fn compressed<const N: usize>(point: &impl CanonicalSerialize) -> [u8; N] {
-    let mut bytes = [0; N];
-    point.serialize_compressed(&mut bytes[..]).expect("a compressed point has this length");
-    bytes
 }

@@ -122,7 +122,8 @@ fn point<P: CanonicalDeserialize>(bytes: &[u8], length: usize) -> Option<P> {
     P::deserialize_compressed(exact).ok()
 }
 
-fn compressed<const N: usize>(point: &impl CanonicalSerialize) -> [u8; N] {
+/// The bytes of a point.
+pub(crate) fn compressed<const N: usize>(point: &impl CanonicalSerialize) -> [u8; N] {
     let mut bytes = [0; N];
     point.serialize_compressed(&mut bytes[..]).expect("a compressed point has this length");
     bytes

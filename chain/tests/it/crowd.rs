@@ -59,7 +59,13 @@ fn extrinsics() -> Vec<(Keypair, Call)> {
             let turn = number / ACCOUNTS;
             let call = if account < NEURONS && turn.is_multiple_of(2) {
                 let uid = u16::try_from(account + 1).unwrap();
-                Call::SetWeights { netuid: NET, dests: vec![uid], weights: vec![1], version_key: 0 }
+                Call::SetWeights {
+                    netuid: NET,
+                    mechanism: 0,
+                    dests: vec![uid],
+                    weights: vec![1],
+                    version_key: 0,
+                }
             } else {
                 Call::Transfer { dest: key(&format!("to{number}")).public(), value: value(number) }
             };

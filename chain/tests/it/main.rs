@@ -4,6 +4,7 @@
 mod blocks;
 mod connect;
 mod crowd;
+mod hidden_weights;
 mod net;
 mod proxy;
 mod publish;

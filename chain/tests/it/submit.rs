@@ -191,8 +191,13 @@ async fn what_the_pool_refuses_costs_no_nonce() {
     let hotkey = net.register("m0").await;
     let alice = key("Alice");
     net.ok(&alice, sudo_set(Hyperparameter::WeightsSetRateLimit(100))).await;
-    let weights =
-        Call::SetWeights { netuid: NET, dests: vec![1], weights: vec![1], version_key: 0 };
+    let weights = Call::SetWeights {
+        netuid: NET,
+        mechanism: 0,
+        dests: vec![1],
+        weights: vec![1],
+        version_key: 0,
+    };
     for _ in 0..2 {
         let (name, remedy) = refusal(net.submit(&hotkey, &weights).await.unwrap_err());
         assert_eq!(name, "RateLimitExceeded");

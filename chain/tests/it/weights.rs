@@ -9,7 +9,7 @@ const MINERS: u16 = 3;
 
 fn weights(weights: &[(u16, u16)]) -> Call {
     let (dests, weights) = weights.iter().copied().unzip();
-    Call::SetWeights { netuid: NET, dests, weights, version_key: 0 }
+    Call::SetWeights { netuid: NET, mechanism: 0, dests, weights, version_key: 0 }
 }
 
 impl Net {

@@ -7,7 +7,7 @@ use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use frame_support::storage::unhashed;
 use sp_io::hashing::twox_128;
 use sp_state_machine::{Backend, IterArgs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Snapshots kept at one time.
 pub const MAX_SNAPSHOTS: usize = 16;
@@ -99,18 +99,15 @@ impl Chain {
     pub fn diff(&self, before: Hash, after: Hash) -> Result<Vec<Change>, StateError> {
         let names = self.names();
         let (before, after) = (self.pairs(before)?, self.pairs(after)?);
-        let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
-        let mut changes: Vec<Change> = keys
-            .filter(|key| before.get(*key) != after.get(*key))
-            .map(|key| Change {
+        let keys: BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
+        let changes =
+            keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).map(|key| Change {
                 key: key.clone(),
                 item: key.get(..NAME_BYTES).and_then(|name| names.get(name)).cloned(),
                 before: before.get(key).cloned(),
                 after: after.get(key).cloned(),
-            })
-            .collect();
-        changes.sort_by(|one, other| one.key.cmp(&other.key));
-        Ok(changes)
+            });
+        Ok(changes.collect())
     }
 
     /// All entries of a state.

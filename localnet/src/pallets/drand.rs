@@ -13,10 +13,6 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{BoundedVec, traits::ConstU32};
 use scale_info::TypeInfo;
 
-/// Unix time of the public beacon's round 1, in seconds.
-const QUICKNET_GENESIS: u32 = 1_692_803_367;
-/// Seconds between its rounds.
-const QUICKNET_PERIOD: u32 = 3;
 /// How many of the newest pulses are kept.
 pub const KEPT_PULSES: u64 = 128;
 
@@ -92,13 +88,13 @@ pub struct BeaconConfiguration {
 
 #[frame_support::pallet]
 pub mod pallet {
-    use super::{
-        BeaconConfiguration, KEPT_PULSES, Metadata, Pulse, QUICKNET_GENESIS, QUICKNET_PERIOD,
-    };
+    use super::{BeaconConfiguration, KEPT_PULSES, Metadata, Pulse};
     use crate::pallets::subtensor::Beacon;
     use core::{marker::PhantomData, ops::RangeInclusive};
     use frame_support::{pallet_prelude::*, traits::OnTimestampSet};
-    use iota_timelock::{PublicKey, SecretKey, Signature, decrypt};
+    use iota_timelock::{
+        PublicKey, QUICKNET_GENESIS_S, QUICKNET_PERIOD_S, SecretKey, Signature, decrypt,
+    };
     use sp_io::hashing::sha2_256;
     use std::thread::{self, available_parallelism};
 
@@ -163,8 +159,12 @@ pub mod pallet {
             let name: &[u8] = if own.is_some() { b"localnet" } else { b"quicknet" };
             BeaconConfig::<T>::put(BeaconConfiguration {
                 public_key: BoundedVec::truncate_from(key.to_vec()),
-                period: if own.is_some() { self.period.max(1) } else { QUICKNET_PERIOD },
-                genesis_time: if own.is_some() { self.genesis_time } else { QUICKNET_GENESIS },
+                period: if own.is_some() { self.period.max(1) } else { QUICKNET_PERIOD_S as u32 },
+                genesis_time: if own.is_some() {
+                    self.genesis_time
+                } else {
+                    QUICKNET_GENESIS_S as u32
+                },
                 scheme_id: BoundedVec::truncate_from(b"bls-unchained-g1-rfc9380".to_vec()),
                 metadata: Metadata { beacon_id: BoundedVec::truncate_from(name.to_vec()) },
                 ..BeaconConfiguration::default()

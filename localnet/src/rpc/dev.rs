@@ -20,6 +20,7 @@ use crate::{
     chain::{Change, MAX_CHANGES},
     producer::Sealing,
     runtime::{Balance, BlockNumber, Hash},
+    service::Head,
 };
 use jsonrpsee::{RpcModule, server::RegisterMethodError};
 use serde::Deserialize;
@@ -81,6 +82,11 @@ async fn next_epoch(api: &Api, netuid: u16) -> Answer<BlockNumber> {
     next.ok_or_else(|| error::meaningless(format!("there is no subnet {netuid}")))
 }
 
+/// A block as it is answered.
+fn named(block: &Head) -> Value {
+    json!({ "number": block.number, "hash": block.hash })
+}
+
 /// A change as it is answered.
 fn shown(change: &Change) -> Value {
     let hex = |bytes: &Vec<u8>| format!("0x{}", hex::encode(bytes));
@@ -119,13 +125,13 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
             return Err(error::too_many(count as usize, MAX_SEAL as usize));
         }
         let head = api.seal(count).await.map_err(|cause| error::api(&cause))?;
-        Answer::<Value>::Ok(json!({ "number": head.number, "hash": head.hash }))
+        Answer::<Value>::Ok(named(&head))
     })?;
     module.register_async_method("dev_warp", |params, api, _| async move {
         let target: Target = params.one()?;
         let height = target.height(&api).await?;
         let head = api.warp(height).await.map_err(|cause| error::api(&cause))?;
-        Answer::<Value>::Ok(json!({ "number": head.number, "hash": head.hash }))
+        Answer::<Value>::Ok(named(&head))
     })?;
     module.register_async_method("dev_nextEpoch", |params, api, _| async move {
         next_epoch(&api, params.one()?).await
@@ -139,7 +145,7 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
             return Err(error::meaningless(format!("there is no snapshot {snapshot}")));
         }
         let head = api.head();
-        Answer::<Value>::Ok(json!({ "number": head.number, "hash": head.hash }))
+        Answer::<Value>::Ok(named(&head))
     })?;
     module.register_async_method("dev_setStorage", |params, api, _| async move {
         let (key, value): (Bytes, Option<Bytes>) = params.parse()?;

@@ -8,9 +8,6 @@ use iota_chain::Rao;
 
 use crate::env;
 
-/// Where a development chain is, unless told otherwise.
-const LOCAL: &str = "ws://127.0.0.1:9944";
-
 /// What `iota localnet` takes.
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -116,9 +113,9 @@ pub struct StartArgs {
 /// Which development chain, and how to print.
 #[derive(Clone, Debug, Args)]
 pub struct DevArgs {
-    /// URL of the development chain
-    #[arg(long, visible_alias = "network", value_name = "URL", env = env::CHAIN_ENDPOINT, default_value = LOCAL)]
-    pub chain: String,
+    /// URL of the development chain [default: local]
+    #[arg(long, visible_alias = "network", value_name = "URL")]
+    pub chain: Option<String>,
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,

@@ -5,7 +5,7 @@ use std::path::Path;
 use iota_metadata::Report;
 use serde_json::json;
 
-use crate::cli::{ChainArgs, ChainCommand};
+use crate::cli::ChainCommand;
 use crate::error::{Context, Error, Result};
 use crate::outfit;
 use crate::printer::Printer;
@@ -33,8 +33,7 @@ async fn metadata(chain: Option<String>) -> Result<(String, Vec<u8>)> {
         let bytes = std::fs::read(path).or_argument(format!("cannot read {what}"))?;
         return Ok((what, bytes));
     }
-    let args = ChainArgs { chain, netuid: 0 };
-    let url = Surroundings::of_process().chain_url(&args)?;
+    let url = Surroundings::of_process().chain_url(chain.as_deref())?;
     let bytes = outfit::metadata(&url).await?;
     Ok((format!("the chain at {url}"), bytes))
 }

@@ -51,10 +51,11 @@ struct Target {
 
 impl Target {
     async fn reach(args: &DevArgs) -> Result<Self> {
-        let dev = Dev::connect(&args.chain)
+        let url = Surroundings::of_process().chain_url(args.chain.as_deref())?;
+        let dev = Dev::connect(&url)
             .await
             .map_err(|error| error.hint("start one with `iota localnet`, or pass its `--chain`"))?;
-        Ok(Self { dev, url: args.chain.clone(), printer: Printer::new(args.json) })
+        Ok(Self { dev, url, printer: Printer::new(args.json) })
     }
 
     /// Prints a result in its two forms.

@@ -40,7 +40,9 @@ struct Row {
 
 /// Reads and prints it.
 pub(super) async fn run(args: &MetagraphArgs) -> Result<()> {
-    let client = outfit::connect(&Surroundings::of_process().chain_url(&args.chain)?).await?;
+    let client =
+        outfit::connect(&Surroundings::of_process().chain_url(args.chain.chain.as_deref())?)
+            .await?;
     let netuid = args.chain.netuid;
     let read = async {
         let (block, hash) = client.finalized().await?;

@@ -13,7 +13,7 @@ pub(super) async fn run(args: &RegisterArgs) -> Result<()> {
     let around = Surroundings::of_process();
     let place = around.wallet(&args.wallet)?;
     let (coldkey, hotkey) = (outfit::coldkey(&place)?, outfit::hotkey(&place)?);
-    let client = outfit::connect(&around.chain_url(&args.chain)?).await?;
+    let client = outfit::connect(&around.chain_url(args.chain.chain.as_deref())?).await?;
     let netuid = args.chain.netuid;
     let what = format!("cannot register on subnet {netuid}");
     let before = client.balance(&coldkey.public()).await.or_user(&what)?;

@@ -75,7 +75,7 @@ async fn balance(
     let address = found.and_then(|wallet| wallet.coldkey);
     let address = address.ok_or_else(|| missing(&place.path, &place.name))?;
     let account = from_ss58(&address).or_argument("cannot read the coldkey's address")?;
-    let client = outfit::connect(&around.chain_url(chain)?).await?;
+    let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
     let rao = client.balance(&account).await.or_user("cannot read the balance")?;
     match printer {
         Printer::Text => printer.line(format!("{address}  {}", Rao(rao)))?,

@@ -3,8 +3,9 @@
 //! Phases are counted in blocks, and an audit that does not finish in its phase vetoes nobody. A
 //! subnet's chain is slow enough for that; here the chain is made to wait for a slow machine, or
 //! for one that has other things to do: [`block_ms`] measures how fast it may go at best, and
-//! [`Pace`] holds the next block back while a role lags. Only the real time between blocks
-//! changes: the chain's own clock, and so its randomness, does not.
+//! [`Pace`] holds the next block back while a role lags, and Train open until the heads have drawn
+//! what they may: how much is learned does not depend on the machine. Only the real time between
+//! blocks changes: the chain's own clock, and so its randomness, does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::available_parallelism;
@@ -69,6 +70,11 @@ fn measure(manifest: &Manifest) -> Result<Duration> {
 #[derive(Debug)]
 pub struct Pace {
     clock: Clock,
+    /// Microbatches that a head may draw per epoch.
+    max_draws: u32,
+    /// The epoch and number of each head's last draws, and when the last one of all was.
+    drawn: BTreeMap<String, (u32, u32)>,
+    drew: Duration,
     /// The last block that each role handled, and when.
     handled: BTreeMap<String, (u32, Duration)>,
     /// The miners that committed work of the epoch, and the verdicts on it by validator and miner.
@@ -80,10 +86,12 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A pace for the epochs of that clock; no role is known yet.
-    pub fn new(clock: Clock) -> Self {
-        let (handled, committed, judged) = Default::default();
-        Self { clock, handled, epoch: 0, committed, judged, heard: Duration::ZERO }
+    /// A pace for a run; no role is known yet.
+    pub fn new(manifest: &Manifest) -> Self {
+        let (drawn, handled, committed, judged) = Default::default();
+        let (drew, heard) = Default::default();
+        let (clock, max_draws) = (Clock::new(manifest), manifest.max_draws);
+        Self { clock, max_draws, drawn, drew, handled, epoch: 0, committed, judged, heard }
     }
 
     /// Takes in what the role `from` said, `now` after the run's start.
@@ -91,6 +99,11 @@ impl Pace {
         match report {
             Report::Block { number, .. } => {
                 self.handled.insert(from.into(), (*number, now));
+            }
+            Report::Draw { epoch, k, .. } => {
+                let count = u32::try_from(*k).unwrap_or(u32::MAX).saturating_add(1);
+                self.drawn.insert(from.into(), (*epoch, count));
+                self.drew = now;
             }
             Report::Committed { epoch, .. } => {
                 if *epoch > self.epoch {
@@ -112,6 +125,7 @@ impl Pace {
     /// A role is gone: nothing waits for it.
     pub fn forget(&mut self, name: &str) {
         self.handled.remove(name);
+        self.drawn.remove(name);
     }
 
     /// Whether block `next` may come; `validators` are those alive.
@@ -121,7 +135,20 @@ impl Pace {
         if roles.any(|(handled, since)| handled + LAG < next && waits_for(*since)) {
             return false;
         }
+        if self.ends_draws(next) && waits_for(self.drew) {
+            return false;
+        }
         !self.ends_audits(next) || self.is_judged(validators) || !waits_for(self.heard)
+    }
+
+    /// Whether the block ends an epoch's draws while a head that draws has some left.
+    fn ends_draws(&self, block: u32) -> bool {
+        let before = block.saturating_sub(1);
+        let Some(position) = self.clock.position(before) else { return false };
+        let mut heads = self.drawn.values();
+        self.clock.may_draw(before)
+            && !self.clock.may_draw(block)
+            && heads.any(|(epoch, count)| *epoch == position.epoch && *count < self.max_draws)
     }
 
     /// Whether a veto that is not committed before this block comes too late.
@@ -174,7 +201,8 @@ mod tests {
         let mut manifest = manifest();
         manifest.start_block = 100;
         manifest.phases = Phases { train: 20, commit: 3, audit: 10, merge: 5, settle: 6 };
-        Pace::new(Clock::new(&manifest))
+        (manifest.draw_guard, manifest.max_draws) = (3, 2);
+        Pace::new(&manifest)
     }
 
     fn block(number: u32) -> Report {
@@ -192,6 +220,23 @@ mod tests {
         assert!(pace.allows(14, NOW + 2 * PATIENCE, &nobody));
         pace.forget("miner-1");
         assert!(pace.allows(15, NOW, &nobody) && !pace.allows(16, NOW, &nobody));
+    }
+
+    #[test]
+    fn train_stays_open_until_every_head_has_drawn_what_it_may() {
+        let (mut pace, nobody) = (pace(), BTreeSet::new());
+        let draw = |k| Report::Draw { epoch: 0, head: String::new(), k, ids: Vec::new() };
+        // Blocks 100 to 119 are Train's; heads draw until 116.
+        assert!(pace.allows(117, NOW, &nobody), "nobody draws");
+        pace.hear("miner-1", NOW, &draw(0));
+        pace.hear("miner-2", NOW, &draw(1));
+        assert!(pace.allows(116, NOW, &nobody) && !pace.allows(117, NOW, &nobody));
+        assert!(pace.allows(117, NOW + 2 * PATIENCE, &nobody), "a head is stuck");
+        pace.hear("miner-1", NOW, &draw(1));
+        assert!(pace.allows(117, NOW, &nobody));
+        pace.hear("miner-1", NOW, &draw(0));
+        pace.forget("miner-1");
+        assert!(pace.allows(117, NOW, &nobody), "a head is gone");
     }
 
     #[test]

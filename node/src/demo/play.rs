@@ -18,11 +18,10 @@ use crate::demo::show::{DEMO, Show};
 use crate::demo::summary::{self, Frame};
 use crate::demo::tally::Tally;
 use crate::demo::view::Course;
-use crate::dev::{Dev, Sealing};
+use crate::dev::Dev;
 use crate::error::{Context, Error, Result};
 use crate::preset;
 use crate::printer::Printer;
-use crate::protocol::clock::Clock;
 use crate::protocol::manifest::Manifest;
 use crate::report::{Incentive, Report};
 use crate::settings::DemoSettings;
@@ -182,7 +181,7 @@ impl Play<'_> {
     /// Moves the chain to the run's opening at once. Until then blocks came with extrinsics; from
     /// here on their number is a function of the settings alone.
     async fn warp(&self, dev: &Dev, manifest: &Manifest, show: &mut Show) -> Result<()> {
-        dev.set_sealing(Sealing::Manual).await?;
+        dev.seal_manually().await?;
         let opening = manifest.start_block - setup::OPENING;
         dev.seal(opening.saturating_sub(dev.height().await?)).await?;
         let step = format!("moved the chain to block {opening}");
@@ -272,7 +271,7 @@ impl Play<'_> {
         let mut seal = interval(blocks.every);
         seal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut height = blocks.dev.height().await?;
-        let mut pace = Pace::new(Clock::new(manifest));
+        let mut pace = Pace::new(manifest);
         let mut read = ticks(READ);
         let mut last_paid = Vec::new();
         let mut last_block = (show.tally.block, Instant::now());

@@ -192,6 +192,9 @@ pub struct Manifest {
     pub snapshot_every: u32,
     /// Microbatches that one head keeps in flight.
     pub max_in_flight: u32,
+    /// Microbatches that one head draws per epoch at most. It bounds how far replicas of a stage
+    /// drift apart before they merge, whatever their speed (the `H` of DiLoCo, arXiv 2311.08105).
+    pub max_draws: u32,
     /// Time for one hop's answer before another replica is tried, in milliseconds.
     pub hop_timeout_ms: u32,
     /// Least stake of a validator that decides, in rao.

@@ -211,6 +211,7 @@ impl Sender {
                 Effect::SetWeights { epoch, uids, values } => {
                     let call = Call::SetWeights {
                         netuid: self.netuid,
+                        mechanism: 0,
                         dests: uids.clone(),
                         weights: values.clone(),
                         version_key: 0,

@@ -6,7 +6,7 @@ use super::{File, Problem};
 /// `[dev-dependencies]` are not looked at.
 const EDGES: [(&str, &[&str]); 8] = [
     ("metadata", &[]),
-    ("chain", &["iota-metadata"]),
+    ("chain", &["iota-metadata", "iota-timelock"]),
     ("p2p", &[]),
     ("trainer", &[]),
     ("timelock", &[]),

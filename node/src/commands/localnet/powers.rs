@@ -49,7 +49,8 @@ pub(super) async fn fund(target: &Target, account: &str, amount: Rao) -> Result<
 }
 
 pub(super) async fn warp(target: &Target, args: &WarpArgs) -> Result<()> {
-    let from = target.dev.height().await?;
+    let mut head: Head = target.dev.call("dev_seal", rpc_params![0]).await?;
+    let from = head.number;
     let to = match (args.blocks, args.to) {
         (Some(blocks), _) => from.saturating_add(blocks),
         (None, Some(to)) => to,
@@ -60,7 +61,6 @@ pub(super) async fn warp(target: &Target, args: &WarpArgs) -> Result<()> {
             .hint("pass a later block, or go back with `iota localnet revert`"));
     }
     let mut screen = target.printer.screen();
-    let mut head: Head = target.dev.call("dev_seal", rpc_params![0]).await?;
     while head.number < to {
         let share = SHARE.min(to - head.number);
         head = target.dev.call("dev_seal", rpc_params![share]).await?;

@@ -18,6 +18,7 @@ pub(in crate::protocol) fn sample() -> Manifest {
         inner_microbatches: 2,
         snapshot_every: 4,
         max_in_flight: 4,
+        max_draws: 1_000,
         hop_timeout_ms: 5000,
         min_validator_stake: 1,
         dataset: [2; 32],

@@ -46,7 +46,7 @@ impl Manifest {
     /// The first rule that is broken.
     pub fn validate(&self) -> Result<(), ManifestError> {
         let (phases, model) = (&self.phases, &self.model);
-        let bounds: [(&'static str, u64, u64, u64); 45] = [
+        let bounds: [(&'static str, u64, u64, u64); 46] = [
             ("version", self.version.into(), PROTOCOL_VERSION.into(), PROTOCOL_VERSION.into()),
             ("name (length)", self.name.len() as u64, 1, 64),
             ("netuid", self.netuid.into(), 1, 4095),
@@ -58,6 +58,7 @@ impl Manifest {
             ("inner_microbatches", self.inner_microbatches.into(), 1, 1024),
             ("snapshot_every", self.snapshot_every.into(), 1, 10_000),
             ("max_in_flight", self.max_in_flight.into(), 1, 64),
+            ("max_draws", self.max_draws.into(), 1, 1 << 20),
             ("hop_timeout_ms", self.hop_timeout_ms.into(), 10, 600_000),
             ("min_validator_stake", self.min_validator_stake, 0, i64::MAX as u64),
             ("phases (sum)", phases.total().into(), 5, 100_000),

@@ -260,7 +260,9 @@ impl Training {
         out: &mut Vec<Effect>,
     ) -> Result<bool, Error> {
         let Some(head) = self.head else { return Ok(false) };
-        if !self.open || self.flights.len() >= self.run.manifest.max_in_flight as usize {
+        let manifest = &self.run.manifest;
+        let in_flight = self.flights.len() >= manifest.max_in_flight as usize;
+        if !self.open || in_flight || self.next_k >= manifest.max_draws {
             return Ok(false);
         }
         let mb = MicrobatchId { epoch: self.plan.epoch, head, k: self.next_k };

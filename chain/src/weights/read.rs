@@ -1,0 +1,189 @@
+//! Reading a subnet's rules for weights.
+
+use iota_timelock::{PublicKey, QUICKNET_GENESIS_S, QUICKNET_PERIOD_S};
+use subxt::dynamic;
+use subxt::ext::scale_decode::DecodeAsType;
+use subxt::ext::scale_value::Value;
+use tokio::try_join;
+
+use super::hidden::storage_index;
+use super::rules::{Hiding, WeightRules};
+use super::schedule::Schedule;
+use crate::Hotkey;
+use crate::client::{AtBlock, Client, rpc};
+use crate::error::ReadError;
+use crate::storage::Storage;
+use crate::value::{bytes, field};
+
+const WHAT: &str = "the subnet's rules for weights";
+const TIMELOCK: &str = "commit_timelocked_mechanism_weights";
+/// Milliseconds between blocks where the chain does not say.
+const BLOCK_MS: u64 = 12_000;
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct NeuronStake {
+    stake: Vec<(Hotkey, u64)>,
+}
+
+impl Client {
+    /// What weights of a hotkey meet on a subnet, at the last finalized block.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn weight_rules(
+        &self,
+        netuid: u16,
+        mechanism: u8,
+        hotkey: &Hotkey,
+    ) -> Result<WeightRules, ReadError> {
+        let at = self.latest().await?;
+        let index = storage_index(netuid, mechanism);
+        let of = Storage::new(&at, "SubtensorModule", WHAT);
+        let (uid, owner, mechanisms, neurons, version_key, rate_limit, least, max_share) = try_join!(
+            of.get::<_, u16>("Uids", (netuid, *hotkey)),
+            of.get::<_, Hotkey>("SubnetOwnerHotkey", (netuid,)),
+            of.get::<_, u8>("MechanismCountCurrent", (netuid,)),
+            of.get::<_, u16>("SubnetworkN", (netuid,)),
+            of.get::<_, u64>("WeightsVersionKey", (netuid,)),
+            of.get::<_, u64>("WeightsSetRateLimit", (netuid,)),
+            of.get::<_, u16>("MinAllowedWeights", (netuid,)),
+            of.get::<_, u16>("MaxWeightsLimit", (netuid,)),
+        )?;
+        let (exists, updates, permits, threshold, hides) = try_join!(
+            of.get::<_, bool>("NetworksAdded", (netuid,)),
+            of.get::<_, Vec<u64>>("LastUpdate", (index,)),
+            of.get::<_, Vec<bool>>("ValidatorPermit", (netuid,)),
+            of.get::<_, u64>("StakeThreshold", ()),
+            of.get::<_, bool>("CommitRevealWeightsEnabled", (netuid,)),
+        )?;
+        let now = dynamic::storage::<(), u64>("Timestamp", "Now");
+        let timestamp = rpc(WHAT, at.storage().fetch(now, ())).await?;
+        let of_uid = |uid: Option<u16>| uid.map(usize::from);
+        let stake_threshold = threshold.unwrap_or(0);
+        let stake = match uid.filter(|_| stake_threshold > 0) {
+            Some(uid) => stake(&at, netuid, uid).await?,
+            None => 0,
+        };
+        let hiding = match hides {
+            Some(true) => Some(hiding(&at, netuid, index, hotkey).await?),
+            _ => None,
+        };
+        Ok(WeightRules {
+            block: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
+            timestamp_ms: timestamp.decode().map_err(|error| form(&error))?,
+            has_mechanism: exists == Some(true) && mechanism < mechanisms.unwrap_or(1),
+            neurons: neurons.unwrap_or(0),
+            uid,
+            is_owner: owner == Some(*hotkey),
+            permit: of_uid(uid)
+                .is_some_and(|uid| permits.unwrap_or_default().get(uid) == Some(&true)),
+            stake,
+            stake_threshold,
+            version_key: version_key.unwrap_or(0),
+            last_update: of_uid(uid)
+                .and_then(|uid| updates.unwrap_or_default().get(uid).copied())
+                .unwrap_or(0),
+            rate_limit: rate_limit.unwrap_or(0),
+            least: least.unwrap_or(0),
+            max_share: max_share.unwrap_or(u16::MAX),
+            hiding,
+        })
+    }
+}
+
+fn form(reason: &dyn std::fmt::Display) -> ReadError {
+    ReadError::Form { what: WHAT, reason: reason.to_string() }
+}
+
+async fn stake(at: &AtBlock, netuid: u16, uid: u16) -> Result<u64, ReadError> {
+    let call = dynamic::runtime_api_call::<_, Option<NeuronStake>>(
+        "NeuronInfoRuntimeApi",
+        "get_neuron_lite",
+        (netuid, uid),
+    );
+    let neuron = rpc(WHAT, at.runtime_apis().call(call)).await?;
+    let stakes = neuron.map(|neuron| neuron.stake).unwrap_or_default();
+    Ok(stakes.iter().fold(0, |sum: u64, (_, stake)| sum.saturating_add(*stake)))
+}
+
+async fn hiding(
+    at: &AtBlock,
+    netuid: u16,
+    index: u16,
+    hotkey: &Hotkey,
+) -> Result<Hiding, ReadError> {
+    let of = Storage::new(at, "SubtensorModule", WHAT);
+    let drand = Storage::new(at, "Drand", WHAT);
+    let calls = at.metadata_ref().pallet_by_name("SubtensorModule");
+    let timelocks = calls.is_some_and(|pallet| pallet.call_variant_by_name(TIMELOCK).is_some());
+    let (version, period, open, config) = try_join!(
+        of.get::<_, u16>("CommitRevealWeightsVersion", ()),
+        of.get::<_, u64>("RevealPeriodEpochs", (netuid,)),
+        open(at, timelocks, index, hotkey),
+        drand.get::<_, Value>("BeaconConfig", ()),
+    )?;
+    let (beacon, genesis_s, period_s) = match config {
+        None => (PublicKey::quicknet(), QUICKNET_GENESIS_S, QUICKNET_PERIOD_S),
+        Some(config) => beacon(&config).ok_or_else(|| form(&"the beacon is not readable"))?,
+    };
+    let slot = at.constants().entry(dynamic::constant::<u64>("Aura", "SlotDuration"));
+    Ok(Hiding {
+        timelock_version: timelocks.then_some(version.unwrap_or(0)),
+        period: period.unwrap_or(1),
+        schedule: schedule(&of, netuid).await?,
+        open,
+        beacon,
+        genesis_s,
+        period_s,
+        block_ms: slot.unwrap_or(BLOCK_MS),
+    })
+}
+
+/// The hotkey's commits that wait to be shown.
+async fn open(
+    at: &AtBlock,
+    timelocks: bool,
+    index: u16,
+    hotkey: &Hotkey,
+) -> Result<usize, ReadError> {
+    if !timelocks {
+        let of = Storage::new(at, "SubtensorModule", WHAT);
+        let commits = of.get::<_, Vec<Value>>("WeightCommits", (index, *hotkey)).await?;
+        return Ok(commits.unwrap_or_default().len());
+    }
+    let address = dynamic::storage::<(u16, u64), Vec<(Hotkey, u64, Vec<u8>, u64)>>(
+        "SubtensorModule",
+        "TimelockedWeightCommits",
+    );
+    let mut entries = rpc(WHAT, at.storage().iter(address, (index,))).await?;
+    let mut open = 0;
+    while let Some(entry) = entries.next().await {
+        let entry = entry.map_err(|error| form(&error))?;
+        let commits = entry.value().decode().map_err(|error| form(&error))?;
+        open += commits.iter().filter(|(who, ..)| who == hotkey).count();
+    }
+    Ok(open)
+}
+
+fn beacon(config: &Value) -> Option<(PublicKey, u64, u64)> {
+    let number = |name| field(config, name)?.as_u128().and_then(|value| u64::try_from(value).ok());
+    let key = PublicKey::from_bytes(&bytes(field(config, "public_key")?)?).ok()?;
+    Some((key, number("genesis_time")?, number("period")?))
+}
+
+async fn schedule(of: &Storage<'_>, netuid: u16) -> Result<Schedule, ReadError> {
+    let tempo = of.get::<_, u16>("Tempo", (netuid,)).await?.unwrap_or(0);
+    if !of.has("LastEpochBlock") {
+        return Ok(Schedule::Modulo { tempo, netuid });
+    }
+    let (last, pending, index, since) = try_join!(
+        of.get::<_, u64>("LastEpochBlock", (netuid,)),
+        of.get::<_, u64>("PendingEpochAt", (netuid,)),
+        of.get::<_, u64>("SubnetEpochIndex", (netuid,)),
+        of.get::<_, u64>("BlocksSinceLastStep", (netuid,)),
+    )?;
+    let [last, pending, index, since] =
+        [last, pending, index, since].map(Option::unwrap_or_default);
+    Ok(Schedule::Stateful { tempo, last, pending, index, since })
+}
