@@ -7,6 +7,10 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rao(pub u64);
 
+/// 10^-9 of a subnet's own token. Displays as alpha.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alpha(pub u64);
+
 /// Rao per TAO.
 const TAO: u64 = 1_000_000_000;
 /// Decimals of TAO.
@@ -37,12 +41,26 @@ impl FromStr for Rao {
 
 /// A text is no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an amount of TAO with up to nine decimals, below 18446744073")]
+#[error("not an amount with up to nine decimals, below 18446744073")]
 pub struct ParseRaoError;
 
 impl fmt::Display for Rao {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09} TAO", self.0 / TAO, self.0 % TAO)
+    }
+}
+
+impl FromStr for Alpha {
+    type Err = ParseRaoError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRaoError> {
+        text.parse().map(|Rao(rao)| Self(rao))
+    }
+}
+
+impl fmt::Display for Alpha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09} alpha", self.0 / TAO, self.0 % TAO)
     }
 }
 

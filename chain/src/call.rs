@@ -14,6 +14,15 @@ pub enum Field {
     Bytes(Vec<u8>),
 }
 
+/// An argument of a call that is named at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// Yes or no.
+    Bool(bool),
+    /// A number of any width.
+    Number(u128),
+}
+
 /// A subnet parameter that AdminUtils sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,6 +96,57 @@ pub enum Call {
         netuid: u16,
         /// Rao.
         amount: u64,
+    },
+    /// Register a hotkey if that costs no more than a limit.
+    RegisterLimit {
+        /// The subnet.
+        netuid: u16,
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// Rao at most.
+        limit: u64,
+    },
+    /// Stake TAO on a hotkey, at a price up to a limit.
+    AddStakeLimit {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet.
+        netuid: u16,
+        /// Rao.
+        amount: u64,
+        /// Rao of TAO for one alpha at most.
+        limit: u64,
+        /// Whether to stake as much as the limit lets pass, rather than nothing.
+        partial: bool,
+    },
+    /// Take stake back from a hotkey.
+    RemoveStake {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet.
+        netuid: u16,
+        /// Alpha, in rao.
+        amount: u64,
+    },
+    /// Take stake back from a hotkey, at a price down to a limit.
+    RemoveStakeLimit {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet.
+        netuid: u16,
+        /// Alpha, in rao.
+        amount: u64,
+        /// Rao of TAO for one alpha at least.
+        limit: u64,
+        /// Whether to take back as much as the limit lets pass, rather than nothing.
+        partial: bool,
+    },
+    /// Set any parameter that AdminUtils has a call for.
+    Admin {
+        /// The call.
+        call: String,
+        /// Its arguments.
+        arguments: Vec<Argument>,
     },
     /// Set weights in the clear.
     SetWeights {
@@ -172,6 +232,19 @@ fn list(values: &[u16]) -> Value {
     Value::unnamed_composite(values.iter().map(|value| number(*value)))
 }
 
+fn trade(hotkey: &Hotkey, netuid: u16, amount: u64, limit: u64, partial: bool) -> Vec<Value> {
+    vec![account(hotkey), number(netuid), number(amount), number(limit), Value::bool(partial)]
+}
+
+impl Argument {
+    fn value(self) -> Value {
+        match self {
+            Self::Bool(yes) => Value::bool(yes),
+            Self::Number(value) => number(value),
+        }
+    }
+}
+
 impl Field {
     fn value(&self) -> Value {
         match self {
@@ -217,7 +290,7 @@ impl Hyperparameter {
 impl Call {
     /// Pallet, call and arguments. Arguments are positional: names moved between runtime versions,
     /// their order did not.
-    fn parts(&self) -> (&'static str, &'static str, Vec<Value>) {
+    fn parts(&self) -> (&'static str, &str, Vec<Value>) {
         let subtensor = "SubtensorModule";
         match self {
             Self::Transfer { dest, value } => (
@@ -248,6 +321,23 @@ impl Call {
             ),
             Self::AddStake { hotkey, netuid, amount } => {
                 (subtensor, "add_stake", vec![account(hotkey), number(*netuid), number(*amount)])
+            }
+            Self::RegisterLimit { netuid, hotkey, limit } => (
+                subtensor,
+                "register_limit",
+                vec![number(*netuid), account(hotkey), number(*limit)],
+            ),
+            Self::AddStakeLimit { hotkey, netuid, amount, limit, partial } => {
+                (subtensor, "add_stake_limit", trade(hotkey, *netuid, *amount, *limit, *partial))
+            }
+            Self::RemoveStake { hotkey, netuid, amount } => {
+                (subtensor, "remove_stake", vec![account(hotkey), number(*netuid), number(*amount)])
+            }
+            Self::RemoveStakeLimit { hotkey, netuid, amount, limit, partial } => {
+                (subtensor, "remove_stake_limit", trade(hotkey, *netuid, *amount, *limit, *partial))
+            }
+            Self::Admin { call, arguments } => {
+                ("AdminUtils", call, arguments.iter().map(|a| a.value()).collect())
             }
             Self::SetWeights { netuid, mechanism, dests, weights, version_key } => (
                 subtensor,

@@ -97,6 +97,27 @@ impl Client {
         if matches!(error, ReadError::OtherChain { .. }) { Err(error) } else { Ok(()) }
     }
 
+    /// Reads, again over a new connection where one was lost.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the connection stays lost, or what is wrong with the answer.
+    pub(crate) async fn persistently<T, F: Future<Output = Result<T, ReadError>>>(
+        &self,
+        read: impl Fn() -> F,
+    ) -> Result<T, ReadError> {
+        for _ in 0..ATTEMPTS {
+            let connection = self.link.current();
+            match read().await {
+                Err(error @ (ReadError::Rpc { .. } | ReadError::Timeout { .. })) => {
+                    tracing::debug!(%error, "not read");
+                    self.recover(&connection).await?;
+                }
+                done => return done,
+            }
+        }
+        read().await
+    }
+
     pub(crate) async fn at(&self, hash: Hash) -> Result<AtBlock, ReadError> {
         rpc("a block", self.link.current().online.at_block(subxt::utils::H256(hash))).await
     }

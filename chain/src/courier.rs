@@ -282,7 +282,9 @@ fn failed<E: std::fmt::Display>(error: Result<DispatchError, E>) -> SubmitError 
         Ok(DispatchError::Module(module)) => {
             module.details().map(|details| details.variant.name.clone()).unwrap_or_default()
         }
-        Ok(other) => other.to_string(),
+        Ok(DispatchError::Token(error)) => format!("{error:?}"),
+        Ok(DispatchError::Arithmetic(error)) => format!("{error:?}"),
+        Ok(other) => format!("{other:?}"),
         Err(unknown) => unknown.to_string(),
     };
     let remedy = remedy::of_name(&name);

@@ -12,31 +12,38 @@
 #![doc = include_str!("../examples/watch_blocks.rs")]
 //! ```
 
+mod admin;
 mod amount;
 mod block;
 mod call;
 mod client;
 mod courier;
 mod error;
+mod fee;
 mod key;
 mod link;
 mod nonces;
 mod outbox;
 mod remedy;
+mod stake;
 mod storage;
 mod submit;
+mod subnets;
 mod value;
 pub mod wallet;
 mod weights;
 
-pub use amount::{ParseRaoError, Rao};
+pub use admin::AdminError;
+pub use amount::{Alpha, ParseRaoError, Rao};
 pub use block::{BlockView, CommittedFields, Drand, Neuron, Pulse};
-pub use call::{Call, Field, Hyperparameter};
+pub use call::{Argument, Call, Field, Hyperparameter};
 pub use client::{BlockStream, Client};
 pub use courier::Inclusion;
 pub use error::{ConnectError, ReadError, SubmitError};
 pub use key::{KeyError, Keypair, from_ss58, to_ss58};
 pub use link::metadata;
+pub use stake::{Quote, Stake};
+pub use subnets::Subnet;
 pub use weights::{
     Committed, Refusal, Regime, Reveal, SetWeights, WeightRules, Weights, WeightsError,
 };

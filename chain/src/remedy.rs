@@ -33,29 +33,82 @@ const CUSTOM: [&str; 28] = [
 ];
 
 /// What to do about an error, by its name.
-const REMEDIES: [(&str, &str); 22] = [
+const REMEDIES: [(&str, &str); 66] = [
+    (
+        "BadOrigin",
+        "sign with the coldkey that owns the subnet or hotkey; some calls are root's alone",
+    ),
     ("BalanceTooLow", "fund the coldkey"),
+    ("FundsUnavailable", "fund the account"),
+    ("NotExpendable", "leave the account its existential deposit of 500 rao"),
+    ("BelowMinimum", "send more: an account holds 500 rao at least"),
     ("NotEnoughBalanceToStake", "fund the coldkey, or stake less"),
+    ("StakeAmountTooLow", "stake or unstake more at once"),
+    ("AmountTooLow", "stake or unstake more at once"),
+    ("NotEnoughStakeToWithdraw", "take back no more than `iota stake list` shows"),
+    ("InsufficientLiquidity", "trade less: the subnet's pool cannot fill the order"),
+    ("SlippageTooHigh", "allow a greater tolerance, trade less, or trade in parts"),
+    ("ZeroMaxAmount", "allow a greater tolerance: not even a part can be traded"),
+    ("TransferDisallowed", "the subnet's owner has switched transfers of stake off"),
+    ("HotkeyAccountDoesntExist", "check the hotkey's address: it was never registered anywhere"),
     ("HotKeyNotRegisteredInNetwork", "register the hotkey on this subnet"),
     ("HotKeyNotRegisteredInSubNet", "register the hotkey on this subnet"),
     ("HotKeyAlreadyRegisteredInSubNet", "the hotkey is registered; nothing is to be done"),
     ("NonAssociatedColdKey", "sign with the coldkey that owns the hotkey"),
-    ("SubnetNotExists", "check the netuid"),
+    ("ColdkeyInSwapSchedule", "wait until the coldkey's swap is done"),
+    ("ColdkeySwapDisputed", "the coldkey's swap is disputed; nothing can be signed with it"),
+    ("SubnetNotExists", "check the netuid with `iota subnet list`"),
     ("SubNetRegistrationDisabled", "wait until the subnet's owner allows registrations"),
     ("NoNeuronIdAvailable", "all neurons are immune; try again later"),
-    ("RateLimitExceeded", "wait for the subnet's rate limit"),
+    ("RegistrationPriceLimitExceeded", "wait until the price falls, or allow a greater `--limit`"),
+    ("RateLimitExceeded", "wait: this was done a short time ago, and may be done once in a while"),
+    (
+        "TxRateLimitExceeded",
+        "wait: this was done a short time ago, and may be done once in a while",
+    ),
+    ("NetworkTxRateLimitExceeded", "wait: a subnet was created a short time ago"),
     ("SettingWeightsTooFast", "wait for the subnet's weights rate limit"),
+    ("CommittingWeightsTooFast", "wait for the subnet's weights rate limit"),
+    ("TooManyUnrevealedCommits", "wait until the open commits are shown or expire"),
     ("NeuronNoValidatorPermit", "add stake, and wait one tempo for the permit"),
     ("NotEnoughStakeToSetWeights", "add stake to the hotkey"),
     ("CommitRevealEnabled", "the subnet hides weights: commit and reveal them"),
+    ("CommitRevealDisabled", "the subnet takes weights in the clear: set them"),
     ("IncorrectWeightVersionKey", "update to the subnet's weights version"),
+    ("IncorrectCommitRevealVersion", "update this program: the chain hides weights in a newer way"),
+    ("InvalidRevealRound", "hide the weights again: the beacon's round is over"),
+    ("WeightVecNotEqualSize", "give as many weights as uids"),
+    ("WeightVecLengthIsLow", "give more weights: see the subnet's min_allowed_weights"),
+    ("MaxWeightExceeded", "spread the weights: one has too great a share"),
+    ("InputLengthsUnequal", "give as many weights as uids"),
+    ("DuplicateUids", "name each uid once"),
+    ("UidVecContainInvalidOne", "name uids that `iota metagraph` shows"),
+    ("UidsLengthExceedUidsInSubNet", "name uids that `iota metagraph` shows"),
+    ("UidNotFound", "name a uid that `iota metagraph` shows"),
+    ("MechanismDoesNotExist", "use a mechanism that the subnet has; 0 is the first"),
+    ("RevealTooEarly", "wait for the epoch in which the commit is shown"),
+    ("ExpiredWeightCommit", "commit anew, and reveal in the following epoch"),
+    ("NoWeightsCommitFound", "commit first, or show what was committed"),
+    ("CommitNotFound", "commit first, or show what was committed"),
+    ("InvalidRevealCommitHashNotMatch", "show exactly what was committed, with its salt"),
+    ("CommitBlockNotInRevealRange", "wait for the epoch in which the commit is shown"),
     ("ServingRateLimitExceeded", "wait for the subnet's serving rate limit"),
     ("InvalidIpAddress", "publish an address that others can reach (0.0.0.0 for a local chain)"),
+    ("InvalidIpType", "publish an address of version 4 or 6"),
     ("InvalidPort", "publish a port other than 0"),
     ("AccountNotAllowedCommit", "register the hotkey on this subnet"),
     ("SpaceLimitExceeded", "wait for the next tempo to commit more"),
     ("SubtokenDisabled", "the subnet has not started: its owner calls start_call"),
+    ("NeedWaitingMoreBlocksToStarCall", "wait: a new subnet may start only after some blocks"),
+    ("FirstEmissionBlockNumberAlreadySet", "the subnet has started; nothing is to be done"),
     ("CannotAffordLockCost", "fund the coldkey with the network's lock cost"),
+    ("SubnetLimitReached", "wait until a subnet is dissolved"),
+    (
+        "AdminActionProhibitedDuringWeightsWindow",
+        "wait for the next epoch: parameters are frozen just before one",
+    ),
+    ("DelegateTakeTooLow", "ask for a take that is higher"),
+    ("DelegateTakeTooHigh", "ask for a take that is lower"),
 ];
 
 /// Name and remedy of a pool rejection's text.
@@ -91,5 +144,16 @@ mod tests {
         assert_eq!(remedy, "register the hotkey on this subnet");
         assert_eq!(of_rejection("Custom error: 6").0, "RateLimitExceeded");
         assert_eq!(of_rejection("Custom error: 999").0, "not accepted");
+    }
+
+    #[test]
+    fn every_code_that_our_calls_can_get_has_a_remedy() {
+        // Of EVM keys, proxies and shielded extrinsics, which this program does not send.
+        let others = ["EvmKey", "InvalidRealAccount", "Shielded"];
+        for name in CUSTOM {
+            let is_ours = !others.iter().any(|part| name.contains(part));
+            let is_known = REMEDIES.iter().any(|(known, _)| *known == name);
+            assert_eq!(is_ours, is_known, "{name}");
+        }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use sp_crypto_hashing::blake2_256;
 use subxt::PolkadotConfig;
 use subxt::config::DefaultExtrinsicParamsBuilder;
+use subxt::error::ExtrinsicError;
 use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::Hotkey;
 use crate::call::Call;
-use crate::client::{Client, rpc};
+use crate::client::{AtBlock, Client, rpc};
 use crate::courier::{Account, Answer, Inclusion, Outcome};
 use crate::error::{ReadError, SubmitError};
 use crate::key::{Keypair, to_ss58};
@@ -143,33 +146,47 @@ impl Client {
         call: &Call,
     ) -> Result<(Signed, u32), SubmitError> {
         let at = self.latest().await.map_err(|error| lost(&error.to_string()))?;
-        let client = at.transactions();
-        let payload = call.payload();
-        client.validate(&payload).map_err(|error| SubmitError::Encode(error.to_string()))?;
-        let params = subxt::rpcs::rpc_params![to_ss58(&signer.public())];
-        let next = self.link.current();
-        let next = rpc("the nonce", next.rpc.request::<u64>("system_accountNextIndex", params));
-        let next = next.await.map_err(|error| lost(&error.to_string()))?;
+        let next = self.next_nonce(&signer.public()).await;
+        let next = next.map_err(|error| lost(&error.to_string()))?;
         // From here on nothing waits: who is cut off in between would leave a nonce taken.
         let nonce = account.nonces().take(next);
-        let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
-            .mortal_from_unchecked(ERA.into(), at.block_number(), at.block_hash())
-            .nonce(nonce)
-            .build();
-        let signable = client.create_signable_offline(&payload, params);
-        let signed = signable.and_then(|mut signable| signable.sign(signer));
+        let signed = signed_at(&at, signer, call, nonce);
         let signed = signed.inspect_err(|_| account.nonces().give_back(nonce));
         let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?;
         let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
         let signed = Signed {
-            hash: signed.hash().0,
-            bytes: signed.encoded().into(),
+            hash: blake2_256(&signed),
+            bytes: signed.into(),
             account: signer.public(),
             nonce,
             lapses: block.saturating_add(ERA),
         };
         Ok((signed, block))
     }
+
+    /// The first nonce that neither the chain nor the node's pool knows to be used.
+    pub(crate) async fn next_nonce(&self, account: &Hotkey) -> Result<u64, ReadError> {
+        let params = subxt::rpcs::rpc_params![to_ss58(account)];
+        let connection = self.link.current();
+        let next = connection.rpc.request::<u64>("system_accountNextIndex", params);
+        rpc("the nonce", next).await
+    }
+}
+
+/// The bytes of a call, signed for a block and its era.
+pub(crate) fn signed_at(
+    at: &AtBlock,
+    signer: &Keypair,
+    call: &Call,
+    nonce: u64,
+) -> Result<Vec<u8>, ExtrinsicError> {
+    let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
+        .mortal_from_unchecked(ERA.into(), at.block_number(), at.block_hash())
+        .nonce(nonce)
+        .build();
+    let payload = call.payload();
+    let mut signable = at.transactions().create_signable_offline(&payload, params)?;
+    Ok(signable.sign(signer)?.into_encoded())
 }
 
 fn late(_: Elapsed) -> SubmitError {

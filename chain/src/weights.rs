@@ -212,7 +212,9 @@ impl Client {
         signer: &Keypair,
         weights: &Weights,
     ) -> Result<WeightRules, WeightsError> {
-        let rules = self.weight_rules(weights.netuid, weights.mechanism, &signer.public()).await?;
+        let (netuid, mechanism, hotkey) = (weights.netuid, weights.mechanism, signer.public());
+        let read = || self.weight_rules(netuid, mechanism, &hotkey);
+        let rules = self.persistently(read).await?;
         rules.check(weights).map_err(WeightsError::Refused)?;
         Ok(rules)
     }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 mod chain;
 mod demo;
 mod localnet;
+mod order;
 mod role;
 mod run;
 mod wallet;
@@ -17,6 +18,9 @@ pub use demo::DemoArgs;
 pub use localnet::{
     DevArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs, StateCommand,
     WarpArgs,
+};
+pub use order::{
+    PriceArgs, SignArgs, StakeCommand, SubnetCommand, TransferArgs, WeightArgs, WeightsCommand,
 };
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
@@ -73,6 +77,15 @@ pub enum Command {
     Wallet(WalletArgs),
     /// Register a hotkey on a subnet by burning its price
     Register(RegisterArgs),
+    /// Stake on a hotkey, and take it back
+    #[command(subcommand)]
+    Stake(StakeCommand),
+    /// Create, start and set subnets
+    #[command(subcommand)]
+    Subnet(SubnetCommand),
+    /// Set weights by hand
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// Publish and start a training run (subnet owner)
     #[command(subcommand)]
     Run(RunCommand),

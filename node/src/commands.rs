@@ -7,10 +7,14 @@ mod chain;
 mod demo;
 mod localnet;
 mod metagraph;
+mod order;
 mod register;
 mod role;
 mod run;
+mod stake;
+mod subnet;
 mod wallet;
+mod weights;
 
 /// Runs the command.
 ///
@@ -26,6 +30,9 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Metagraph(args) => metagraph::run(&args).await,
         Command::Wallet(args) => wallet::run(args.command).await,
         Command::Register(args) => register::run(&args).await,
+        Command::Stake(command) => stake::run(command).await,
+        Command::Subnet(command) => subnet::run(command).await,
+        Command::Weights(command) => weights::run(command).await,
         Command::Run(command) => run::run(command).await,
     }
 }

@@ -167,6 +167,9 @@ pub enum Report {
         values: Vec<u16>,
         /// The block that includes the extrinsic.
         block: u32,
+        /// Where the subnet hides weights: the block from which on the chain shows them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reveal_block: Option<u32>,
     },
     /// A node fetched a stage's state from its peers.
     Resync {

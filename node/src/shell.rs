@@ -36,6 +36,7 @@ mod authority;
 mod drive;
 mod effects;
 mod feed;
+mod sender;
 
 use authority::Keys;
 use effects::{Effects, State};

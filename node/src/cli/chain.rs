@@ -2,7 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::WalletFlags;
+use iota_chain::Rao;
+
+use crate::cli::SignArgs;
 use crate::env;
 
 /// Which chain and subnet.
@@ -60,13 +62,17 @@ pub struct MetagraphArgs {
 /// What `iota register` takes.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Example:
-  iota register --chain test --netuid 9 --wallet.name cold --wallet.hotkey hot")]
+Examples:
+  iota register --chain test --netuid 9 --wallet.name cold --wallet.hotkey hot
+  iota register --netuid 9 --limit 0.5 --yes")]
 pub struct RegisterArgs {
+    /// Register only if it costs no more than this, in TAO
+    #[arg(long, value_name = "TAO")]
+    pub limit: Option<Rao>,
     /// The chain and subnet.
     #[command(flatten)]
     pub chain: ChainArgs,
     /// Whose coldkey pays and whose hotkey is registered.
     #[command(flatten)]
-    pub wallet: WalletFlags,
+    pub sign: SignArgs,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::ChainArgs;
+use crate::cli::{ChainArgs, TransferArgs};
 use crate::env;
 
 /// The flags that select a wallet, by btcli's names.
@@ -77,6 +77,8 @@ pub enum WalletCommand {
     Sign(WalletSignArgs),
     /// Check the signature of a message
     Verify(WalletVerifyArgs),
+    /// Send TAO
+    Transfer(TransferArgs),
     /// Show what a coldkey holds
     Balance {
         /// Which wallet.

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
-use iota_chain::{Rao, from_ss58};
+use iota_chain::{Call, Hotkey, Rao, from_ss58, to_ss58};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::cli::{ChainArgs, WalletCommand, WalletFlags};
+use super::order::{Effect, Order};
+use crate::cli::{ChainArgs, TransferArgs, WalletCommand, WalletFlags};
 use crate::error::{Context, Error, Result};
 use crate::outfit;
 use crate::printer::Printer;
@@ -51,6 +53,7 @@ pub(super) async fn run(command: WalletCommand) -> Result<()> {
             }
             Ok(())
         }
+        WalletCommand::Transfer(args) => transfer(&args).await,
         WalletCommand::Balance { wallet, chain, json } => {
             balance(&around, &wallet, &chain, Printer::new(json)).await
         }
@@ -63,6 +66,26 @@ fn show(place: &WalletPlace, printer: Printer) -> Result<()> {
     print(printer, &found.ok_or_else(|| missing(&place.path, &place.name))?)
 }
 
+/// Sends TAO from the coldkey.
+async fn transfer(args: &TransferArgs) -> Result<()> {
+    let TransferArgs { destination, amount, chain, sign } = args;
+    let dest = from_ss58(destination).or_argument(format!("`{destination}` is no address"))?;
+    let order = Order::open(chain, sign).await?;
+    let call = Call::Transfer { dest, value: amount.0 };
+    let object = json!({ "destination": destination, "rao": amount.0 });
+    let effect = Effect::new(format!("sends {amount} to {destination}"), object);
+    order.place("cannot send", &order.coldkey()?, &call, effect).await?;
+    Ok(())
+}
+
+/// A coldkey's account, by its public file: no secret is opened.
+pub(super) fn coldkey_account(place: &WalletPlace) -> Result<Hotkey> {
+    let found = read(&place.path.join(&place.name), &place.name);
+    let address = found.and_then(|wallet| wallet.coldkey);
+    let address = address.ok_or_else(|| missing(&place.path, &place.name))?;
+    from_ss58(&address).or_argument("cannot read the coldkey's address")
+}
+
 /// Shows what the coldkey holds.
 async fn balance(
     around: &Surroundings,
@@ -70,17 +93,14 @@ async fn balance(
     chain: &ChainArgs,
     printer: Printer,
 ) -> Result<()> {
-    let place = around.wallet(flags)?;
-    let found = read(&place.path.join(&place.name), &place.name);
-    let address = found.and_then(|wallet| wallet.coldkey);
-    let address = address.ok_or_else(|| missing(&place.path, &place.name))?;
-    let account = from_ss58(&address).or_argument("cannot read the coldkey's address")?;
+    let account = coldkey_account(&around.wallet(flags)?)?;
+    let address = to_ss58(&account);
     let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
     let rao = client.balance(&account).await.or_user("cannot read the balance")?;
     match printer {
         Printer::Text => printer.line(format!("{address}  {}", Rao(rao)))?,
         Printer::Json => {
-            printer.object(&serde_json::json!({ "coldkey": address, "rao": rao }))?;
+            printer.object(&json!({ "coldkey": address, "rao": rao }))?;
         }
     }
     Ok(())

@@ -5,11 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use codec::Encode;
-use iota_chain::{Call, Client, Field, Keypair, SubmitError};
+use iota_chain::{Client, Keypair};
 use iota_p2p::{Handle, Hotkey};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::feed::Replies;
+use super::sender::Sender;
 use crate::error::{Context, Result};
 use crate::printer::Printer;
 use crate::protocol::Hash;
@@ -81,13 +82,7 @@ impl Effects {
         state: State,
     ) -> Self {
         let (extrinsics, queue) = mpsc::channel(EXTRINSICS);
-        let sender = Sender {
-            client: client.clone(),
-            hotkey: hotkey.clone(),
-            netuid: run.manifest.netuid,
-            printer,
-        };
-        tokio::spawn(sender.run(queue));
+        tokio::spawn(Sender::new(run, client, hotkey, printer).run(queue));
         Self {
             peers: peers.clone(),
             me: run.me(),
@@ -188,55 +183,4 @@ async fn fetch(
         }
     }
     None
-}
-
-/// Sends extrinsics one after the other, in the order the machine wants them.
-struct Sender {
-    client: Client,
-    hotkey: Keypair,
-    netuid: u16,
-    printer: Printer,
-}
-
-impl Sender {
-    async fn run(self, mut queue: mpsc::Receiver<Effect>) {
-        while let Some(effect) = queue.recv().await {
-            let report = match effect {
-                Effect::Commit(commitment) => {
-                    let field = |field: Option<Vec<u8>>| field.map_or(Field::None, Field::Bytes);
-                    let fields = commitment.fields().into_iter().map(field).collect();
-                    let call = Call::SetCommitment { netuid: self.netuid, fields };
-                    self.send(&call).await.err().map(|error| warning("commitment", &error))
-                }
-                Effect::SetWeights { epoch, uids, values } => {
-                    let call = Call::SetWeights {
-                        netuid: self.netuid,
-                        mechanism: 0,
-                        dests: uids.clone(),
-                        weights: values.clone(),
-                        version_key: 0,
-                    };
-                    Some(match self.send(&call).await {
-                        Ok(block) => Report::Weights { epoch, uids, values, block },
-                        Err(error) => warning("weights", &error),
-                    })
-                }
-                _ => None,
-            };
-            if let Some(report) = report
-                && self.printer.report(&report).is_err()
-            {
-                return;
-            }
-        }
-    }
-
-    /// Sends a call; the block that has it.
-    async fn send(&self, call: &Call) -> std::result::Result<u32, SubmitError> {
-        Ok(self.client.submit(&self.hotkey, call).await?.number)
-    }
-}
-
-fn warning(what: &str, error: &SubmitError) -> Report {
-    Report::Warning { text: format!("{what} not set: {error}") }
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 23] = [
     "",
     "demo",
     "localnet",
@@ -22,7 +22,12 @@ const COMMANDS: [&str; 18] = [
     "wallet regen",
     "wallet sign",
     "wallet verify",
+    "wallet transfer",
     "register",
+    "stake add",
+    "stake remove",
+    "subnet set",
+    "weights set",
     "run init",
 ];
 

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod chain;
 mod cli;
 mod clients;
 mod demo;
 mod localnet;
+mod orders;
 mod python;
 mod support;
 mod wallet;

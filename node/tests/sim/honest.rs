@@ -1,5 +1,9 @@
 //! Without cheats nobody is accused, everybody is paid, and the model learns.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use iota::report::Report;
+
 use crate::scene::{Play, Scene};
 
 /// What must hold of every run of honest nodes on a good network.
@@ -39,4 +43,18 @@ fn no_audit_fails_and_no_credit_is_low_over_five_seeds() {
 fn validators_with_unequal_stakes_judge_alike() {
     let scene = Scene { stakes: vec![30, 10], ..Scene::new(6, 2) };
     check(&scene.play(), 2);
+}
+
+#[test]
+fn heads_draw_no_more_than_they_may() {
+    let scene = Scene { max_draws: 6, ..Scene::new(8, 2) };
+    let play = scene.play();
+    let mut drawn: BTreeMap<(u32, String), BTreeSet<u64>> = BTreeMap::new();
+    for report in play.reports() {
+        if let Report::Draw { epoch, head, k, .. } = report {
+            drawn.entry((*epoch, head.clone())).or_default().insert(*k);
+        }
+    }
+    assert!(drawn.len() >= 4, "two heads in two epochs: {drawn:?}");
+    assert!(drawn.values().all(|drawn| drawn.iter().copied().eq(0..6)), "{drawn:?}");
 }

@@ -44,6 +44,8 @@ pub(crate) struct Scene {
     /// The cheats, by place among the miners.
     pub(crate) hostile: BTreeMap<usize, Kind>,
     pub(crate) faults: Faults,
+    /// Microbatches that a head draws per epoch at most.
+    pub(crate) max_draws: u32,
 }
 
 /// Stages, and miners of each.
@@ -54,7 +56,8 @@ impl Scene {
     /// Two validators with equal stakes, six honest miners, a good network.
     pub(crate) fn new(seed: u64, epochs: u32) -> Self {
         let hostile = BTreeMap::new();
-        Self { seed, epochs, stakes: vec![10, 10], hostile, faults: Faults::NONE }
+        let (stakes, faults, max_draws) = (vec![10, 10], Faults::NONE, 40);
+        Self { seed, epochs, stakes, hostile, faults, max_draws }
     }
 
     /// The same with one cheat on a stage.
@@ -130,6 +133,7 @@ impl Scene {
         let model = Model { d_model: 32, d_ffn: 96, context: CONTEXT, ..manifest.model };
         let cut = Cut { width: 12, ..manifest.cut };
         let manifest = Manifest { phases: PHASES, batch: 4, draw_guard: 2, model, cut, ..manifest };
+        let manifest = Manifest { max_draws: self.max_draws, ..manifest };
         manifest.validate().unwrap();
         manifest
     }
@@ -189,7 +193,7 @@ impl Play {
         0..usize::from(STAGES) * REPLICAS
     }
 
-    fn reports(&self) -> impl Iterator<Item = &Report> {
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
         self.world.reports.iter().map(|(_, report)| report)
     }
 

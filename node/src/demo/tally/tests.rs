@@ -96,7 +96,13 @@ fn merges_with_different_roots_are_disputed() {
 fn the_weights_of_an_epoch_stand_when_every_validator_has_set_them() {
     let mut tally = tally();
     let validators = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let set = |block| Report::Weights { epoch: 2, uids: vec![1], values: vec![65535], block };
+    let set = |block| Report::Weights {
+        epoch: 2,
+        uids: vec![1],
+        values: vec![65535],
+        block,
+        reveal_block: None,
+    };
     tally.apply("v1", SECOND, &set(90));
     assert_eq!(tally.weights_block(&validators(&["v1", "v2"]), 2), None);
     tally.apply("v2", SECOND, &set(93));

@@ -1,0 +1,97 @@
+//! Parameters by the names that the chain's own calls have: whatever AdminUtils can set, now and
+//! after an upgrade.
+
+use scale_info::form::PortableForm;
+use scale_info::{Field, TypeDef, TypeDefPrimitive};
+
+use crate::call::{Argument, Call};
+use crate::client::Client;
+use crate::error::ReadError;
+
+const PALLET: &str = "AdminUtils";
+const PREFIX: &str = "sudo_set_";
+
+/// Why a parameter cannot be set so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The chain could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// No call sets it.
+    #[error("the chain has no parameter `{name}`")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What it may be instead.
+        near: Vec<String>,
+    },
+    /// The call takes other arguments.
+    #[error("`{name}` takes {wanted}")]
+    Arguments {
+        /// The parameter.
+        name: String,
+        /// Its arguments.
+        wanted: String,
+    },
+}
+
+impl Client {
+    /// The call that sets a parameter, of a subnet where it belongs to one.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn admin_call(
+        &self,
+        netuid: u16,
+        name: &str,
+        values: &[String],
+    ) -> Result<Call, AdminError> {
+        let at = self.latest().await?;
+        let metadata = at.metadata_ref();
+        let pallet = metadata.pallet_by_name(PALLET);
+        let call = format!("{PREFIX}{name}");
+        let Some(found) = pallet.and_then(|pallet| pallet.call_variant_by_name(&call)) else {
+            let names = pallet.and_then(|pallet| pallet.call_variants()).unwrap_or_default();
+            let names = names.iter().filter_map(|call| call.name.strip_prefix(PREFIX));
+            let near = names.filter(|known| known.contains(name) || name.contains(known));
+            let near = near.map(str::to_owned).collect();
+            return Err(AdminError::Unknown { name: name.to_owned(), near });
+        };
+        let of_subnet = found.fields.first().and_then(|field| field.name.as_deref());
+        let mut arguments = Vec::new();
+        let mut fields = found.fields.iter();
+        if of_subnet == Some("netuid") {
+            arguments.push(Argument::Number(netuid.into()));
+            fields.next();
+        }
+        let fields: Vec<_> = fields.collect();
+        let wrong = || {
+            let wanted: Vec<String> = fields.iter().map(|field| shown(field)).collect();
+            AdminError::Arguments { name: name.to_owned(), wanted: wanted.join(", ") }
+        };
+        if fields.len() != values.len() {
+            return Err(wrong());
+        }
+        for (field, value) in fields.iter().zip(values) {
+            let type_ = metadata.types().resolve(field.ty.id).map(|ty| &ty.type_def);
+            let is_bool = matches!(type_, Some(TypeDef::Primitive(TypeDefPrimitive::Bool)));
+            let argument = if is_bool {
+                value.parse().ok().map(Argument::Bool)
+            } else {
+                value.parse().ok().map(Argument::Number)
+            };
+            arguments.push(argument.ok_or_else(wrong)?);
+        }
+        Ok(Call::Admin { call, arguments })
+    }
+}
+
+/// An argument as its call declares it.
+fn shown(field: &Field<PortableForm>) -> String {
+    let name = field.name.as_deref().unwrap_or("value");
+    match &field.type_name {
+        Some(type_name) => format!("{name}: {type_name}"),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What a call would cost.
+
+use codec::{Compact, Decode, Encode};
+use subxt::rpcs::rpc_params;
+
+use crate::call::Call;
+use crate::client::{Client, rpc};
+use crate::error::ReadError;
+use crate::key::Keypair;
+use crate::submit::signed_at;
+
+const WHAT: &str = "the fee";
+
+impl Client {
+    /// The fee of a call at the last finalized block, in rao. The call is signed for it, but not sent.
+    ///
+    /// # Errors
+    /// [`ReadError`]; also where the chain does not know the call.
+    pub async fn fee(&self, signer: &Keypair, call: &Call) -> Result<u64, ReadError> {
+        let form = |reason: String| ReadError::Form { what: WHAT, reason };
+        let at = self.latest().await?;
+        let nonce = self.next_nonce(&signer.public()).await?;
+        let signed =
+            signed_at(&at, signer, call, nonce).map_err(|error| form(error.to_string()))?;
+        let asked = [&signed[..], &(signed.len() as u32).encode()].concat();
+        let asked = format!("0x{}", hex::encode(asked));
+        let block = format!("0x{}", hex::encode(at.block_hash().0));
+        let params = rpc_params!["TransactionPaymentApi_query_info", asked, block];
+        let connection = self.link.current();
+        let answer = rpc(WHAT, connection.rpc.request::<String>("state_call", params)).await?;
+        let bytes = answer.strip_prefix("0x").and_then(|hex| hex::decode(hex).ok());
+        bytes.and_then(|bytes| partial_fee(&bytes)).ok_or_else(|| form(answer))
+    }
+}
+
+/// The fee in a `RuntimeDispatchInfo`: weight (two compact numbers), class, and a balance, which is
+/// a u64 on Subtensor and a u128 elsewhere.
+fn partial_fee(mut bytes: &[u8]) -> Option<u64> {
+    let (_, _, _) = <(Compact<u64>, Compact<u64>, u8)>::decode(&mut bytes).ok()?;
+    match bytes.len() {
+        8 => u64::decode(&mut bytes).ok(),
+        16 => u64::try_from(u128::decode(&mut bytes).ok()?).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fee_is_read_in_both_widths_of_a_balance() {
+        let head = (Compact(70_000u64), Compact(3u64), 0u8).encode();
+        assert_eq!(partial_fee(&[&head[..], &9u64.encode()].concat()), Some(9));
+        assert_eq!(partial_fee(&[&head[..], &9u128.encode()].concat()), Some(9));
+        assert_eq!(partial_fee(&[&head[..], &u128::MAX.encode()].concat()), None);
+        assert_eq!(partial_fee(&[&head[..], &[1, 2, 3]].concat()), None);
+    }
+}
