@@ -76,6 +76,12 @@ impl Api {
         Ok(*head)
     }
 
+    /// Waits until the chain has ended.
+    pub async fn ended(&self) {
+        let mut heads = self.heads();
+        while heads.changed().await.is_ok() {}
+    }
+
     /// Seals `count` blocks; others are served in between. Returns the newest block.
     ///
     /// # Errors
@@ -84,10 +90,7 @@ impl Api {
         let mut left = count;
         while left > 0 {
             let share = left.min(SHARE);
-            let sealed = self
-                .mailbox
-                .ask(move |engine| (0..share).try_for_each(|_| engine.seal().map(drop)));
-            sealed.await??;
+            self.mailbox.ask(move |engine| engine.seal_many(share)).await??;
             left -= share;
         }
         Ok(self.head())

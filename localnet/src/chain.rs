@@ -30,6 +30,7 @@ mod execute;
 mod history;
 mod pool;
 mod powers;
+mod saved;
 mod seal;
 mod state;
 
@@ -38,6 +39,7 @@ pub use history::{BLOCKS_KEPT, StoredBlock};
 pub use pool::{Admission, MAX_BYTES, MAX_EXTRINSICS, PoolError, invalid_text};
 pub(crate) use powers::Snapshots;
 pub use powers::{Change, MAX_CHANGES, MAX_SNAPSHOTS};
+pub(crate) use saved::{Saved, Unsaved};
 pub use seal::{Included, SealError, SealedBlock};
 pub use state::STATES_KEPT;
 
@@ -87,6 +89,8 @@ pub struct Chain {
     shield: Arc<Shield>,
     base_time_ms: u64,
     block_time_ms: u64,
+    /// What is not on disk yet, where that is wanted.
+    unsaved: Option<Vec<Unsaved>>,
 }
 
 impl Chain {
@@ -126,6 +130,7 @@ impl Chain {
             shield: Arc::new(shield),
             base_time_ms: config.base_time_ms,
             block_time_ms: config.block_time_ms,
+            unsaved: None,
         })
     }
 

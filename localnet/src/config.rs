@@ -1,7 +1,10 @@
 //! Settings of a dev chain.
 
 use crate::producer::Sealing;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Unix time of block 0, in milliseconds: the start of 2025, UTC. Fixed, because the chain's time
 /// is virtual: block `n` is at `base_time_ms + n * block_time_ms`, however fast it was sealed.
@@ -29,6 +32,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Accounts that hold a balance at genesis besides the dev accounts, and their rao.
     pub funded: Vec<([u8; 32], u64)>,
+    /// Folder in which the chain is kept; none keeps it in memory. A chain of the same settings that
+    /// is there goes on.
+    pub data: Option<PathBuf>,
 }
 
 impl Config {
@@ -54,6 +60,7 @@ impl Default for Config {
             sealing: Sealing::Instant,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
             funded: Vec::new(),
+            data: None,
         }
     }
 }

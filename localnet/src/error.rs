@@ -1,6 +1,6 @@
 //! Why a dev chain does not start.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 /// A start that failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,29 @@ pub enum Error {
     /// A setting without meaning.
     #[error("block time must be at least 1 ms")]
     ZeroBlockTime,
+    /// The chain's file cannot be used.
+    #[error("cannot use {path}: {cause}", path = .path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Another process has the chain's file.
+    #[error("{path} is in use by another process", path = .path.display())]
+    DataInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds a chain of other settings.
+    #[error(
+        "{path} holds a chain of other settings, or of another version of this program",
+        path = .path.display()
+    )]
+    OtherChain {
+        /// The file.
+        path: PathBuf,
+    },
     /// The runtime refuses the settings of its first state.
     #[error("cannot build the genesis state: {0}")]
     Genesis(String),

@@ -9,6 +9,7 @@ use crate::{
     chain::{Chain, PoolError, SealError, SealedBlock, Snapshots},
     producer::Sealing,
     runtime::{AccountId, Balance, BlockNumber, Hash},
+    store::Store,
 };
 use std::{
     io,
@@ -69,6 +70,7 @@ impl Mailbox {
 /// The chain with what surrounds it on its thread.
 pub(crate) struct Engine {
     chain: Chain,
+    store: Option<Store>,
     sealing: watch::Sender<Sealing>,
     head: watch::Sender<Head>,
     watchers: Watchers,
@@ -89,12 +91,12 @@ pub(crate) struct Service {
 }
 
 /// Moves the chain to a thread of its own.
-pub(crate) fn start(chain: Chain, sealing: Sealing) -> io::Result<Service> {
+pub(crate) fn start(chain: Chain, store: Option<Store>, sealing: Sealing) -> io::Result<Service> {
     let (jobs, mut inbox) = mpsc::channel::<Job>(MAILBOX);
     let (sealing, sealing_changes) = watch::channel(sealing);
     let (head, head_changes) = watch::channel(head_of(&chain));
     let (watchers, snapshots) = (Watchers::default(), Snapshots::default());
-    let mut engine = Engine { chain, sealing, head, watchers, snapshots, is_running: true };
+    let mut engine = Engine { chain, store, sealing, head, watchers, snapshots, is_running: true };
     let thread = thread::Builder::new().name("localnet-chain".to_owned()).spawn(move || {
         while engine.is_running
             && let Some(job) = inbox.blocking_recv()
@@ -139,8 +141,25 @@ impl Engine {
     /// Seals one block.
     pub(crate) fn seal(&mut self) -> Result<SealedBlock, SealError> {
         let block = self.chain.seal()?;
-        self.announce(&block);
-        Ok(block)
+        self.publish(block)
+    }
+
+    /// Seals blocks, which are saved and announced together.
+    pub(crate) fn seal_many(&mut self, count: u32) -> Result<(), SealError> {
+        let mut failed = Ok(());
+        let mut sealed = Vec::new();
+        for _ in 0..count {
+            match self.chain.seal() {
+                Ok(block) => sealed.push(block),
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            }
+        }
+        self.save()?;
+        sealed.iter().for_each(|block| self.announce(block));
+        failed
     }
 
     /// Seals one block in which `account` gets `rao` out of nothing.
@@ -150,8 +169,7 @@ impl Engine {
         rao: Balance,
     ) -> Result<SealedBlock, SealError> {
         let block = self.chain.fund(account, rao)?;
-        self.announce(&block);
-        Ok(block)
+        self.publish(block)
     }
 
     /// Seals one block that writes a value (none: removes it).
@@ -161,15 +179,13 @@ impl Engine {
         value: Option<&[u8]>,
     ) -> Result<SealedBlock, SealError> {
         let block = self.chain.set_storage(key, value)?;
-        self.announce(&block);
-        Ok(block)
+        self.publish(block)
     }
 
     /// Seals one block with a pulse of the public beacon.
     pub(crate) fn pulse(&mut self, round: u64, signature: &[u8]) -> Result<SealedBlock, SealError> {
         let block = self.chain.pulse(round, signature)?;
-        self.announce(&block);
-        Ok(block)
+        self.publish(block)
     }
 
     /// Keeps the chain as it is; the snapshot's number.
@@ -182,6 +198,10 @@ impl Engine {
     pub(crate) fn revert(&mut self, snapshot: u32) -> bool {
         let Some(chain) = self.snapshots.revert(snapshot) else { return false };
         self.chain = chain;
+        let replaced = self.store.as_mut().map_or(Ok(()), |store| store.replace(&self.chain));
+        if let Err(error) = replaced {
+            self.unsaveable(&error);
+        }
         self.watchers = Watchers::default();
         self.head.send_replace(head_of(&self.chain));
         true
@@ -213,6 +233,27 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Saves a block, and then tells of it.
+    fn publish(&mut self, block: SealedBlock) -> Result<SealedBlock, SealError> {
+        self.save()?;
+        self.announce(&block);
+        Ok(block)
+    }
+
+    /// Writes what is new to disk, where that is wanted. A chain that cannot be saved ends, rather
+    /// than go on with blocks that a restart would forget.
+    fn save(&mut self) -> Result<(), SealError> {
+        let unsaved = self.chain.take_unsaved();
+        let saved = self.store.as_mut().map_or(Ok(()), |store| store.append(&unsaved));
+        saved.map_err(|error| self.unsaveable(&error))
+    }
+
+    fn unsaveable(&mut self, error: &redb::Error) -> SealError {
+        tracing::error!(%error, "the chain cannot be saved, and ends");
+        self.is_running = false;
+        SealError::Store(error.to_string())
     }
 
     /// Tells followers and watchers about a new block.

@@ -1,6 +1,7 @@
 //! The blocks of the chain, newest [`BLOCKS_KEPT`], and block 0's header for ever.
 
 use crate::runtime::{BlockNumber, Hash, Header};
+use codec::{Decode, Encode};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -10,7 +11,7 @@ use std::{
 pub const BLOCKS_KEPT: usize = 4_096;
 
 /// One block.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub struct StoredBlock {
     /// Its header.
     pub header: Header,
@@ -38,6 +39,28 @@ impl History {
         let genesis = Arc::new(StoredBlock { header, hash, extrinsics: Vec::new() });
         let blocks = VecDeque::from([genesis.clone()]);
         Self { blocks, heights: HashMap::from([(hash, 0)]), genesis }
+    }
+
+    /// The blocks that were saved, which start with block 0; what is wrong with them.
+    pub(super) fn restored(saved: Vec<StoredBlock>) -> Result<Self, &'static str> {
+        let mut saved = saved.into_iter();
+        let genesis = saved.next().filter(|block| block.header.number == 0).ok_or("no block 0")?;
+        let mut history = Self::new(genesis.header);
+        for block in saved {
+            let head = history.head();
+            let after_gap = head.header.number == 0;
+            let follows = head.header.number.checked_add(1) == Some(block.header.number)
+                && head.hash == block.header.parent_hash;
+            if !(follows || after_gap) || block.header.hash() != block.hash {
+                return Err("its blocks do not follow each other");
+            }
+            if !follows {
+                history.blocks.clear();
+                history.heights.clear();
+            }
+            history.push(block);
+        }
+        Ok(history)
     }
 
     /// The newest block.

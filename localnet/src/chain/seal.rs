@@ -1,6 +1,6 @@
 //! Making a block out of the pool's ready extrinsics.
 
-use super::{Chain, Overlay, RuntimePanic, StoredBlock, decode};
+use super::{Chain, Overlay, RuntimePanic, StoredBlock, Unsaved, decode};
 use crate::runtime::{BlockNumber, Executive, Hash, Header, RuntimeCall, UncheckedExtrinsic};
 use crate::{pallets::mev_shield, shield::Shield};
 use codec::Encode;
@@ -112,12 +112,16 @@ impl Chain {
         let header = overlay.run(Executive::finalize_block)?;
 
         let changes = overlay.into_changes();
-        let root = self.states.commit(changes).map_err(SealError::Store)?;
+        let (root, changes) = self.states.commit(changes).map_err(SealError::Store)?;
         assert_eq!(root, header.state_root, "block {number} and its state have one root");
         let hash = header.hash();
         let mut extrinsics = vec![inherent_bytes];
         extrinsics.extend(outcome.bodies);
         self.history.push(StoredBlock { header, hash, extrinsics });
+        let block = self.head().clone();
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.push(Unsaved { block, changes });
+        }
         for included in &outcome.included {
             self.pool.include(&included.hash);
         }

@@ -9,8 +9,8 @@ use crate::runtime::Hash;
 use sp_core::storage::{StateVersion, Storage};
 use sp_runtime::traits::{BlakeTwo256, Hash as _};
 use sp_state_machine::{
-    Backend, DefaultError, InMemoryBackend, OverlayedChanges, TrieBackend, TrieBackendBuilder,
-    TrieBackendStorage,
+    Backend, DefaultError, InMemoryBackend, OverlayedChanges, StorageCollection, TrieBackend,
+    TrieBackendBuilder, TrieBackendStorage,
 };
 use sp_trie::{DBValue, PrefixedMemoryDB, prefixed_key};
 use std::collections::{HashMap, VecDeque};
@@ -83,12 +83,17 @@ impl States {
     }
 
     /// Adds the state that `changes` make of the newest one, and forgets the oldest beyond the
-    /// window. Returns the new state's root.
-    pub(super) fn commit(&mut self, mut changes: Changes) -> Result<Hash, DefaultError> {
+    /// window. Returns the new state's root, and what was written.
+    pub(super) fn commit(
+        &mut self,
+        mut changes: Changes,
+    ) -> Result<(Hash, StorageCollection), DefaultError> {
         let newest = *self.roots.back().expect("a chain has at least one state");
         let drained = changes.drain_storage_changes(&self.view(newest), STATE_VERSION)?;
         let root = drained.transaction_storage_root;
         let dropped = self.insert(drained.transaction);
+        // What a chain's own pallets write lies in the main trie.
+        debug_assert!(drained.child_storage_changes.is_empty());
         self.dropped.push_back(dropped);
         self.roots.push_back(root);
         while self.roots.len() > STATES_KEPT {
@@ -97,7 +102,7 @@ impl States {
                 self.release(place);
             }
         }
-        Ok(root)
+        Ok((root, drained.main_storage_changes))
     }
 
     /// Adds new nodes; returns the places of those that are no longer used.
@@ -145,7 +150,7 @@ mod tests {
     fn write(states: &mut States, key: &[u8], value: Option<Vec<u8>>) -> Hash {
         let mut changes = Changes::default();
         changes.set_storage(key.to_vec(), value);
-        states.commit(changes).unwrap()
+        states.commit(changes).unwrap().0
     }
 
     #[test]

@@ -81,7 +81,8 @@ Examples:
   iota localnet                        a block every 12 s, as on the real chain
   iota localnet --block-time 250       a block every quarter of a second
   iota localnet --instant              a block as soon as there is an extrinsic
-  iota localnet --port 0 --json        any free port; the first line says which")]
+  iota localnet --port 0 --json        any free port; the first line says which
+  iota localnet --data ./chain         kept on disk: a restart goes on where it was")]
 pub struct StartArgs {
     /// Address to serve on
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
@@ -102,6 +103,9 @@ pub struct StartArgs {
     /// brought with `iota localnet pulse`
     #[arg(long)]
     pub quicknet: bool,
+    /// Folder to keep the chain in, where it goes on after a restart [default: in memory]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
     /// Write JSON objects
     #[arg(long)]
     pub json: bool,

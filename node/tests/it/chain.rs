@@ -22,8 +22,13 @@ pub(crate) struct Chain {
 impl Chain {
     /// A chain that makes a block for each extrinsic.
     pub(crate) fn start(flags: &str) -> Self {
+        Self::started(&format!("--instant {flags}"))
+    }
+
+    /// A chain that makes blocks as the flags say.
+    pub(crate) fn started(flags: &str) -> Self {
         let home = Home::new();
-        let line = "localnet start --instant --port 0 --json --stop-on-stdin-close";
+        let line = "localnet start --port 0 --json --stop-on-stdin-close";
         let mut command = home.command(line.split(' ').chain(flags.split_whitespace()));
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut first = String::new();
@@ -32,6 +37,12 @@ impl Chain {
         let url = listening["url"].as_str().unwrap().to_owned();
         let stdin = child.stdin.take().unwrap();
         Self { home, url, child, _stdin: stdin }
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Runs a command on the chain.

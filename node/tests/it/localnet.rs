@@ -181,3 +181,56 @@ fn where_no_development_chain_is_the_commands_say_so() {
     assert!(ran.stderr.contains("cannot reach ws://127.0.0.1:1"), "{ran:?}");
     assert!(ran.stderr.contains("hint: start one with `iota localnet`"), "{ran:?}");
 }
+
+/// What the chain at a URL calls its newest finalized block.
+fn finalized(url: &str) -> (u64, String) {
+    let ask = |method: &str, params: &str| -> serde_json::Value {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":[{params}]}}"#);
+        serde_json::from_str(post(url, &body).lines().find(|l| l.starts_with('{')).unwrap())
+            .unwrap()
+    };
+    let hash = ask("chain_getFinalizedHead", "")["result"].as_str().unwrap().to_owned();
+    let header = ask("chain_getHeader", &format!("\"{hash}\""));
+    let number = header["result"]["number"].as_str().unwrap().trim_start_matches("0x").to_owned();
+    (u64::from_str_radix(&number, 16).unwrap(), hash)
+}
+
+/// The hash of a block, by its height.
+fn hash_at(url: &str, number: u64) -> String {
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"chain_getBlockHash","params":[{number}]}}"#);
+    let answer = post(url, &body);
+    let start = answer.find("0x").unwrap();
+    answer[start..start + 66].to_owned()
+}
+
+#[test]
+fn a_chain_on_disk_loses_no_finalized_block_when_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = format!("--block-time 3 --data {}", folder.path().join("d").display());
+    let mut seen = (0, String::new());
+    for round in 0..4 {
+        let mut chain = Chain::started(&flags);
+        let (number, _) = finalized(&chain.url);
+        assert!(number >= seen.0, "round {round}: back at {number}");
+        if seen.0 > 0 {
+            assert_eq!(hash_at(&chain.url, seen.0), seen.1, "round {round}");
+        }
+        let account = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+        chain.json(&format!("localnet fund {account} 1"));
+        // Blocks come all the time, so this is in the midst of one, or near it.
+        for _ in 0..20 + 7 * round {
+            seen = finalized(&chain.url);
+        }
+        chain.kill();
+    }
+    let chain = Chain::started(&flags);
+    assert_eq!(hash_at(&chain.url, seen.0), seen.1);
+    let other = chain.home.run(&format!("localnet start --port 0 {flags}"));
+    assert_eq!(other.code, Some(2), "{other:?}");
+    assert!(other.stderr.contains("chain.redb is in use by another process\nhint: "), "{other:?}");
+    drop(chain);
+    let other =
+        crate::support::Home::new().run(&format!("localnet start --port 0 --seed 9 {flags}"));
+    assert!(other.stderr.contains("holds a chain of other settings, or "), "{other:?}");
+}

@@ -1,13 +1,18 @@
 //! Whatever is sent, the books balance and nothing panics.
 
-use super::subnet::{NET, Net, id};
+use super::subnet::{NET, Net, id, key};
+use codec::DecodeLimit;
 use iota_localnet::{
     RuntimeCall,
     accounts::TAO,
     pallets::{admin_utils::Call as Admin, subtensor::Call as Subtensor},
     runtime::{Runtime, SubtensorModule},
 };
-use proptest::prelude::*;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 
 const COLDKEYS: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
 const HOTKEYS: [&str; 6] = ["v0", "v1", "m0", "m1", "new0", "new1"];
@@ -100,6 +105,74 @@ fn hyperparameter() -> impl Strategy<Value = RuntimeCall> {
             Admin::<Runtime>::sudo_set_burn_half_life { netuid, burn_half_life }.into()
         }),
     ]
+}
+
+/// Nesting of a call made of bytes, at most.
+const DEPTH: u32 = 8;
+/// Index of the Sudo pallet: what root may write need not balance.
+const SUDO: u8 = 12;
+
+/// Any call of any pallet: bytes that decode as one.
+fn anything() -> impl Strategy<Value = RuntimeCall> {
+    // Small numbers make lists short and subnets real.
+    let byte = prop_oneof![4 => Just(0), 3 => 0_u8..8, 1 => any::<u8>()];
+    let bytes = prop::collection::vec(byte, 200);
+    let pallet = (0_u8..32).prop_filter("root", |pallet| *pallet != SUDO);
+    (pallet, 0_u8..150, bytes).prop_filter_map("no call", |(pallet, call, bytes)| {
+        let bytes = [&[pallet, call], &bytes[..]].concat();
+        let call = RuntimeCall::decode_with_depth_limit(DEPTH, &mut &bytes[..]).ok();
+        // What is burned in the Balances pallet, the Subtensor pallet is not told of.
+        let burns = |call: &RuntimeCall| {
+            matches!(call, RuntimeCall::Balances(pallet_balances::Call::burn { .. }))
+        };
+        call.filter(|call| !burns(call))
+    })
+}
+
+/// Who sends it, and what.
+fn sent() -> impl Strategy<Value = (&'static str, RuntimeCall)> {
+    let anybody = || prop::sample::select(&COLDKEYS[1..]);
+    let hotkey = prop::sample::select(&HOTKEYS[..]);
+    let sudo = |call| pallet_sudo::Call::sudo { call: Box::new(call) }.into();
+    prop_oneof![
+        3 => (anybody(), call()),
+        2 => (hotkey, call()),
+        4 => (anybody(), anything()),
+        1 => (Just("Alice"), hyperparameter().prop_map(sudo)),
+    ]
+}
+
+#[test]
+fn ten_thousand_blocks_of_anything_balance_and_never_panic() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    // Most bytes are no call.
+    let config = ProptestConfig { max_local_rejects: u32::MAX, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let block = prop::collection::vec(sent(), 0..4);
+    let mut net = Net::staffed([100 * TAO, 50 * TAO]);
+    let (mut succeeded, mut failed) = (0, 0);
+    for number in 0..10_000 {
+        for (who, call) in block.new_tree(&mut runner).unwrap().current() {
+            let text = format!("{call:?}");
+            let nonce = net.chain.next_nonce(&id(who)).unwrap();
+            let bytes = iota_localnet::signed(&key(who), call, nonce, &net.chain);
+            if let Err(error) = net.chain.submit(bytes) {
+                assert!(!error.to_string().contains("panicked"), "{error}: {text}");
+            }
+        }
+        let sealed = net.seal();
+        for (_, why) in &sealed.dropped {
+            assert!(!why.contains("panicked"), "block {number}: {why}");
+        }
+        let done = sealed.extrinsics.iter().filter(|included| included.result.is_ok()).count();
+        succeeded += done;
+        failed += sealed.extrinsics.len() - done;
+        if number % 20 == 0 {
+            net.check_books();
+        }
+    }
+    net.check_books();
+    assert!(succeeded > 1_000 && failed > 1_000, "{succeeded} succeeded, {failed} failed");
 }
 
 proptest! {

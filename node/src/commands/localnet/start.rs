@@ -26,9 +26,15 @@ pub(super) async fn run(args: StartArgs) -> Result<()> {
         }
         Printer::Text => printer.line(iota_localnet::banner(&config, api.local_addr()))?,
     }
-    stop.cancelled().await;
-    handle.stop().await;
-    Ok(())
+    tokio::select! {
+        () = stop.cancelled() => {
+            handle.stop().await;
+            Ok(())
+        }
+        () = api.ended() => {
+            Err(Error::user("the chain ended by itself").hint("run it with `-v` to see why"))
+        }
+    }
 }
 
 fn config(args: &StartArgs) -> Config {
@@ -42,6 +48,7 @@ fn config(args: &StartArgs) -> Config {
         block_time_ms: args.block_time,
         sealing,
         quicknet: args.quicknet,
+        data: args.data.clone(),
         listen: SocketAddr::new(args.ip, args.port),
         ..Config::default()
     }
@@ -55,6 +62,13 @@ fn refused(error: iota_localnet::Error) -> Error {
         }
         iota_localnet::Error::Listen { .. } => {
             "pass an `--ip` of this machine, or another `--port`"
+        }
+        iota_localnet::Error::DataInUse { .. } => "end that process, or pass another `--data`",
+        iota_localnet::Error::OtherChain { .. } => {
+            "pass the `--seed`, `--block-time` and `--quicknet` it was made with, or another `--data`"
+        }
+        iota_localnet::Error::Data { .. } => {
+            "check the folder's mode and space; a damaged file can only be removed"
         }
         iota_localnet::Error::ZeroBlockTime => "pass a `--block-time` of 1 or more",
         _ => "this is a fault of the program; please report it",
