@@ -101,7 +101,7 @@ struct AxonInfo {
 
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct NeuronLite {
+pub(crate) struct NeuronLite {
     hotkey: Hotkey,
     coldkey: Hotkey,
     uid: u16,
@@ -118,7 +118,7 @@ struct NeuronLite {
 }
 
 impl NeuronLite {
-    fn read(self) -> Neuron {
+    pub(crate) fn read(self) -> Neuron {
         let ip = match self.axon_info.ip_type {
             4 => u32::try_from(self.axon_info.ip).ok().map(|ip| IpAddr::V4(Ipv4Addr::from(ip))),
             6 => Some(IpAddr::V6(Ipv6Addr::from(self.axon_info.ip))),

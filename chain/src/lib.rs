@@ -20,6 +20,8 @@ mod client;
 mod courier;
 mod error;
 mod fee;
+#[cfg(test)]
+mod golden;
 mod key;
 mod link;
 mod nonces;

@@ -44,7 +44,33 @@ const RELIED_ON: &[(Item, Option<&str>)] = &[
     (Item::Call("SubtensorModule", "burned_register", 2), Some("registration")),
     (Item::Call("SubtensorModule", "serve_axon", 8), Some("being found by peers")),
     (Item::Call("SubtensorModule", "set_mechanism_weights", 5), Some("setting weights")),
+    (Item::Call("SubtensorModule", "commit_timelocked_mechanism_weights", 5), Some(HIDDEN)),
+    (Item::Call("SubtensorModule", "commit_mechanism_weights", 3), Some(HIDDEN)),
+    (Item::Call("SubtensorModule", "reveal_mechanism_weights", 6), Some(HIDDEN)),
+    (Item::Storage("SubtensorModule", "Uids"), Some("setting weights")),
+    (Item::Storage("SubtensorModule", "SubnetworkN"), Some("setting weights")),
+    (Item::Storage("SubtensorModule", "CommitRevealWeightsEnabled"), Some("setting weights")),
+    (Item::Storage("SubtensorModule", "LastUpdate"), Some("waiting for the weights rate limit")),
+    (Item::Storage("SubtensorModule", "ValidatorPermit"), Some("setting weights")),
+    (Item::Storage("SubtensorModule", "Tempo"), Some(HIDDEN)),
+    (Item::Storage("SubtensorModule", "RevealPeriodEpochs"), Some(HIDDEN)),
+    (Item::Storage("Drand", "BeaconConfig"), Some(HIDDEN)),
+    (Item::Call("SubtensorModule", "register_limit", 3), Some("registration up to a limit")),
+    (Item::Storage("SubtensorModule", "Burn"), Some("showing what a registration costs")),
     (Item::Call("SubtensorModule", "add_stake", 3), Some("staking")),
+    (Item::Call("SubtensorModule", "add_stake_limit", 5), Some("staking at a limited price")),
+    (Item::Call("SubtensorModule", "remove_stake", 3), Some("unstaking")),
+    (Item::Call("SubtensorModule", "remove_stake_limit", 5), Some("unstaking at a limited price")),
+    (Item::Api("SwapRuntimeApi", "current_alpha_price"), Some("quoting stake")),
+    (Item::Api("SwapRuntimeApi", "current_alpha_price_all"), Some("listing subnets")),
+    (Item::Api("SwapRuntimeApi", "sim_swap_tao_for_alpha"), Some("quoting stake")),
+    (Item::Api("SwapRuntimeApi", "sim_swap_alpha_for_tao"), Some("quoting stake")),
+    (Item::Api("StakeInfoRuntimeApi", "get_stake_info_for_coldkey"), Some("listing stake")),
+    (Item::Api("SubnetInfoRuntimeApi", "get_all_dynamic_info"), Some("listing subnets")),
+    (
+        Item::Api("SubnetRegistrationRuntimeApi", "get_network_registration_cost"),
+        Some("showing what a subnet costs"),
+    ),
     (Item::Call("SubtensorModule", "register_network", 1), Some("creating a subnet")),
     (Item::Call("SubtensorModule", "start_call", 1), Some("starting a subnet")),
     (Item::Call("Commitments", "set_commitment", 2), Some("committing work, votes and vetoes")),
@@ -53,6 +79,9 @@ const RELIED_ON: &[(Item, Option<&str>)] = &[
     (Item::Storage("Drand", "LastStoredRound"), Some("randomness that no block author can grind")),
     (Item::Call("Balances", "transfer_keep_alive", 2), Some("transfers")),
 ];
+
+/// What needs more than plain weights.
+const HIDDEN: &str = "weights on subnets that hide them";
 
 /// How metadata begins, in ASCII and in hex.
 const MAGIC: &[u8] = b"meta";
@@ -159,3 +188,6 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

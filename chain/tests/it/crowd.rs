@@ -2,6 +2,8 @@
 //! of the connection.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -177,4 +179,29 @@ async fn arrived(api: &Api) -> usize {
     };
     let read = api.read(move |chain| chain.read(nonces).unwrap() + chain.pending().len());
     read.await.unwrap()
+}
+
+#[tokio::test]
+async fn an_extrinsic_whose_answer_was_lost_is_not_sent_anew() {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let lost = Arc::new(AtomicBool::new(false));
+    let answers = Answers::Lose(api.clone(), Arc::clone(&lost));
+    let proxy = Proxy::start(api.local_addr(), answers).await;
+    let client = Client::connect(&proxy.url(), CONNECT).await.unwrap();
+    let (alice, dest) = (key("Alice"), key("nobody").public());
+    let transfer = Call::Transfer { dest, value: TAO };
+    let sealed = async {
+        // The client does not know whether it was taken, and then a block has it already: the
+        // node says that it is outdated.
+        while !lost.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        api.seal(1).await.unwrap()
+    };
+    let both = futures::future::join(client.submit(&alice, &transfer), sealed);
+    let (done, head) = tokio::time::timeout(CONNECT, both).await.unwrap();
+    assert_eq!(done.unwrap().block, head.hash.0);
+    api.seal(2).await.unwrap();
+    assert_eq!(client.balance(&dest).await.unwrap(), TAO);
+    handle.stop().await;
 }

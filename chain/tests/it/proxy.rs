@@ -1,14 +1,17 @@
 //! A TCP proxy between a client and a chain, which cuts, stalls or rewrites what passes.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use iota_localnet::Api;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// What happens to the bytes that the chain sends.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Answers {
     /// They pass.
     Pass,
@@ -16,6 +19,9 @@ pub(crate) enum Answers {
     Stall(usize),
     /// They pass, with one text in place of another of the same length.
     Rewrite(&'static str, &'static str),
+    /// They pass, but the first that come while an extrinsic waits in the chain's pool: those are
+    /// lost, and their connection with them.
+    Lose(Api, Arc<AtomicBool>),
 }
 
 /// The proxy. It ends when dropped.
@@ -70,7 +76,7 @@ async fn accept(
                 let (client, _) = accepted.unwrap();
                 let target = *targets.borrow();
                 if let Some(target) = target {
-                    connections.spawn(pass(client, target, answers));
+                    connections.spawn(pass(client, target, answers.clone()));
                 }
             }
         }
@@ -88,6 +94,9 @@ async fn pass(client: TcpStream, target: SocketAddr, answers: Answers) {
         let mut held = Vec::new();
         let mut passed = 0;
         while let Ok(count @ 1..) = from_server.read(&mut buffer).await {
+            if answers.are_lost().await {
+                return;
+            }
             held.extend_from_slice(&buffer[..count]);
             let ready = answers.ready(&mut held, passed);
             passed += ready.len();
@@ -103,11 +112,18 @@ async fn pass(client: TcpStream, target: SocketAddr, answers: Answers) {
 }
 
 impl Answers {
+    /// Whether what the chain sends now gets lost.
+    async fn are_lost(&self) -> bool {
+        let Self::Lose(api, were_lost) = self else { return false };
+        let pending = api.read(|chain| chain.pending().len()).await.unwrap_or(0);
+        pending > 0 && !were_lost.swap(true, Ordering::SeqCst)
+    }
+
     /// Takes what may pass now out of the bytes that are held.
-    fn ready(self, held: &mut Vec<u8>, passed: usize) -> Vec<u8> {
+    fn ready(&self, held: &mut Vec<u8>, passed: usize) -> Vec<u8> {
         match self {
-            Self::Pass => std::mem::take(held),
-            Self::Stall(limit) => held.drain(..held.len().min(limit - passed)).collect(),
+            Self::Pass | Self::Lose(..) => std::mem::take(held),
+            Self::Stall(limit) => held.drain(..held.len().min(*limit - passed)).collect(),
             Self::Rewrite(old, new) => {
                 let (old, new) = (hex::encode(old), hex::encode(new));
                 let (old, new) = (old.as_bytes(), new.as_bytes());

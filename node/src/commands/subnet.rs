@@ -53,7 +53,7 @@ async fn list(chain: &ChainArgs, printer: Printer) -> Result<()> {
         printer.line(format!(
             "{:>6}  {:<20} {:>6} {:>14.9} {tao:>16.3} {alpha:>16.3}  {}",
             subnet.netuid,
-            console::truncate_str(&subnet.name, 20, "…"),
+            console::truncate_str(&subnet.name, 20, "..."),
             subnet.tempo,
             subnet.price as f64 / 1e9,
             to_ss58(&subnet.owner)
