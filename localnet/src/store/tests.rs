@@ -1,3 +1,5 @@
+//! A chain on disk: it goes on where it was, and what is not a whole chain is refused.
+
 use super::*;
 use crate::{Config, accounts, runtime::AccountId};
 use std::fs::OpenOptions;
