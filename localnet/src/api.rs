@@ -3,8 +3,9 @@
 use crate::{
     chain::{Chain, PoolError, SealError, SealedBlock},
     producer::Sealing,
+    rpc::{Faults, SharedFaults},
     runtime::{AccountId, Balance, BlockNumber, Hash},
-    service::{Head, Mailbox, Status, Stopped},
+    service::{Head, Heads, Mailbox, Status, Stopped},
 };
 use jsonrpsee::server::ServerHandle;
 use std::{net::SocketAddr, thread};
@@ -35,14 +36,29 @@ pub enum ApiError {
 #[derive(Clone)]
 pub struct Api {
     mailbox: Mailbox,
-    head: watch::Receiver<Head>,
+    heads: Heads,
+    faults: SharedFaults,
     address: SocketAddr,
 }
 
 impl Api {
     /// Joins the parts.
-    pub(crate) fn new(mailbox: Mailbox, head: watch::Receiver<Head>, address: SocketAddr) -> Self {
-        Self { mailbox, head, address }
+    pub(crate) fn new(mailbox: Mailbox, heads: Heads, address: SocketAddr) -> Self {
+        Self { mailbox, heads, faults: SharedFaults::default(), address }
+    }
+
+    pub(crate) fn faults(&self) -> &SharedFaults {
+        &self.faults
+    }
+
+    /// Lets things go wrong from now on; the default takes all faults back.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub async fn set_faults(&self, faults: Faults) -> Result<(), Stopped> {
+        let hold = faults.hold_finality;
+        self.faults.set(faults);
+        self.mailbox.ask(move |engine| engine.hold_finality(hold)).await
     }
 
     /// Where JSON-RPC is served.
@@ -55,15 +71,25 @@ impl Api {
         format!("ws://{}", self.address)
     }
 
-    /// The newest block, which is final.
+    /// The newest block, which is final unless finality is held.
     pub fn head(&self) -> Head {
-        *self.head.borrow()
+        *self.heads.newest.borrow()
+    }
+
+    /// The newest final block.
+    pub fn finalized(&self) -> Head {
+        *self.heads.finalized.borrow()
+    }
+
+    /// The newest final block as it changes.
+    pub fn finalized_heads(&self) -> watch::Receiver<Head> {
+        self.heads.finalized.clone()
     }
 
     /// The newest block as it changes. Blocks sealed in between are skipped, and can be read by
     /// their height.
     pub fn heads(&self) -> watch::Receiver<Head> {
-        self.head.clone()
+        self.heads.newest.clone()
     }
 
     /// Waits until the chain has reached a height.
@@ -191,6 +217,7 @@ impl Api {
 /// itself ends with the last [`Api`].
 pub struct Handle {
     mailbox: Mailbox,
+    faults: SharedFaults,
     server: ServerHandle,
     producer: JoinHandle<()>,
     thread: Option<thread::JoinHandle<()>>,
@@ -200,17 +227,19 @@ impl Handle {
     /// Joins the parts.
     pub(crate) fn new(
         mailbox: Mailbox,
+        faults: SharedFaults,
         server: ServerHandle,
         producer: JoinHandle<()>,
         thread: thread::JoinHandle<()>,
     ) -> Self {
-        Self { mailbox, server, producer, thread: Some(thread) }
+        Self { mailbox, faults, server, producer, thread: Some(thread) }
     }
 
     /// Stops the server, then the chain, and waits until both have ended.
     pub async fn stop(mut self) {
         // An error says that it has stopped before.
         let _ = self.server.stop();
+        self.faults.end();
         self.server.clone().stopped().await;
         let _ = self.mailbox.ask(|engine| engine.stop()).await;
         self.producer.abort();

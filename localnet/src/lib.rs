@@ -31,6 +31,7 @@ pub use chain::{CallError, Chain, Included, PoolError, SealError, SealedBlock, S
 pub use config::{BASE_TIME_MS, BLOCK_TIME_MS, Config, DEFAULT_PORT};
 pub use error::Error;
 pub use producer::Sealing;
+pub use rpc::Faults;
 pub use runtime::{Runtime, RuntimeCall};
 pub use service::{Head, Status, Stopped};
 pub use signing::{sign, signed, signed_for};
@@ -50,10 +51,11 @@ pub async fn spawn(config: Config) -> Result<(Api, Handle), Error> {
     let service = service::start(chain, store, sealing).map_err(Error::Thread)?;
     let mailbox = service.mailbox;
     let producer = tokio::spawn(producer::run(mailbox.clone(), service.sealing));
-    let api = Api::new(mailbox.clone(), service.head, address);
+    let api = Api::new(mailbox.clone(), service.heads, address);
     let server =
         rpc::serve(listener, api.clone()).map_err(|source| Error::Listen { address, source })?;
-    Ok((api, Handle::new(mailbox, server, producer, service.thread)))
+    let faults = api.faults().clone();
+    Ok((api, Handle::new(mailbox, faults, server, producer, service.thread)))
 }
 
 /// The chain of the settings: a new one, or the one that is on disk.

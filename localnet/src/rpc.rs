@@ -9,8 +9,10 @@
 //! of its own.
 
 use crate::{api::Api, error::Error};
+use faults::Faulty;
 use jsonrpsee::{
     RpcModule,
+    core::middleware::RpcServiceBuilder,
     server::{BatchRequestConfig, RegisterMethodError, Server, ServerConfig, ServerHandle},
 };
 use std::{
@@ -22,9 +24,13 @@ mod author;
 mod chain;
 mod dev;
 mod error;
+mod faults;
 mod state;
 mod subscription;
 mod system;
+
+pub use faults::Faults;
+pub(crate) use faults::SharedFaults;
 
 /// Connections at one time.
 const MAX_CONNECTIONS: u32 = 512;
@@ -61,7 +67,13 @@ pub(crate) fn serve(listener: TcpListener, api: Api) -> io::Result<ServerHandle>
         .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
         .set_message_buffer_capacity(MESSAGE_BUFFER)
         .build();
-    let server = Server::builder().set_config(config).build_from_tcp(listener)?;
+    let faults = api.faults().clone();
+    let middleware = RpcServiceBuilder::new()
+        .layer_fn(move |service| Faulty { service, faults: faults.clone() });
+    let server = Server::builder()
+        .set_config(config)
+        .set_rpc_middleware(middleware)
+        .build_from_tcp(listener)?;
     let module = module(api).expect("method names are distinct");
     Ok(server.start(module))
 }

@@ -37,6 +37,13 @@ pub struct Head {
     pub hash: Hash,
 }
 
+/// The newest block, and the newest final one: the same unless finality is held.
+#[derive(Clone)]
+pub(crate) struct Heads {
+    pub(crate) newest: watch::Receiver<Head>,
+    pub(crate) finalized: watch::Receiver<Head>,
+}
+
 /// The chain's thread has ended, or a request failed on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the chain has stopped")]
@@ -73,6 +80,8 @@ pub(crate) struct Engine {
     store: Option<Store>,
     sealing: watch::Sender<Sealing>,
     head: watch::Sender<Head>,
+    finalized: watch::Sender<Head>,
+    holds_finality: bool,
     watchers: Watchers,
     snapshots: Snapshots,
     is_running: bool,
@@ -82,8 +91,8 @@ pub(crate) struct Engine {
 pub(crate) struct Service {
     /// The way in.
     pub(crate) mailbox: Mailbox,
-    /// The newest block.
-    pub(crate) head: watch::Receiver<Head>,
+    /// The newest blocks.
+    pub(crate) heads: Heads,
     /// When blocks are sealed.
     pub(crate) sealing: watch::Receiver<Sealing>,
     /// The chain's thread.
@@ -94,9 +103,19 @@ pub(crate) struct Service {
 pub(crate) fn start(chain: Chain, store: Option<Store>, sealing: Sealing) -> io::Result<Service> {
     let (jobs, mut inbox) = mpsc::channel::<Job>(MAILBOX);
     let (sealing, sealing_changes) = watch::channel(sealing);
-    let (head, head_changes) = watch::channel(head_of(&chain));
-    let (watchers, snapshots) = (Watchers::default(), Snapshots::default());
-    let mut engine = Engine { chain, store, sealing, head, watchers, snapshots, is_running: true };
+    let (head, newest) = watch::channel(head_of(&chain));
+    let (finalized, finals) = watch::channel(head_of(&chain));
+    let mut engine = Engine {
+        chain,
+        store,
+        sealing,
+        head,
+        finalized,
+        holds_finality: false,
+        watchers: Watchers::default(),
+        snapshots: Snapshots::default(),
+        is_running: true,
+    };
     let thread = thread::Builder::new().name("localnet-chain".to_owned()).spawn(move || {
         while engine.is_running
             && let Some(job) = inbox.blocking_recv()
@@ -109,7 +128,8 @@ pub(crate) fn start(chain: Chain, store: Option<Store>, sealing: Sealing) -> io:
         }
     })?;
     let mailbox = Mailbox { jobs };
-    Ok(Service { mailbox, head: head_changes, sealing: sealing_changes, thread })
+    let heads = Heads { newest, finalized: finals };
+    Ok(Service { mailbox, heads, sealing: sealing_changes, thread })
 }
 
 impl Engine {
@@ -204,7 +224,17 @@ impl Engine {
         }
         self.watchers = Watchers::default();
         self.head.send_replace(head_of(&self.chain));
+        self.finalized.send_replace(head_of(&self.chain));
         true
+    }
+
+    /// Whether new blocks wait to be final. What waited is final with the end of it.
+    pub(crate) fn hold_finality(&mut self, hold: bool) {
+        self.holds_finality = hold;
+        if !hold {
+            self.finalized.send_replace(head_of(&self.chain));
+            self.watchers.finalize();
+        }
     }
 
     /// Changes when blocks are sealed.
@@ -260,6 +290,10 @@ impl Engine {
     fn announce(&mut self, block: &SealedBlock) {
         self.head.send_replace(head_of(&self.chain));
         self.watchers.sealed(block);
+        if !self.holds_finality {
+            self.finalized.send_replace(head_of(&self.chain));
+            self.watchers.finalize();
+        }
     }
 }
 

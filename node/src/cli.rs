@@ -16,8 +16,8 @@ mod wallet;
 pub use chain::{ChainArgs, ChainCommand, MetagraphArgs, RegisterArgs};
 pub use demo::DemoArgs;
 pub use localnet::{
-    DevArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs, StateCommand,
-    WarpArgs,
+    DevArgs, FaultsArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs,
+    StateCommand, WarpArgs,
 };
 pub use order::{
     PriceArgs, SignArgs, StakeCommand, SubnetCommand, TransferArgs, WeightArgs, WeightsCommand,

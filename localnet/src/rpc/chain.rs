@@ -1,4 +1,4 @@
-//! `chain_*`: blocks. Every block is final when it is sealed, so newest and finalized are one.
+//! `chain_*`: blocks. Every block is final when it is sealed, unless finality is held on purpose.
 
 use super::{
     error::{self, Answer},
@@ -56,7 +56,8 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
         hashes(&api, heights).await
     })?;
     module.register_alias("chain_getHead", "chain_getBlockHash")?;
-    module.register_method("chain_getFinalizedHead", |_, api, _| Answer::Ok(api.head().hash))?;
+    module
+        .register_method("chain_getFinalizedHead", |_, api, _| Answer::Ok(api.finalized().hash))?;
     module.register_alias("chain_getFinalisedHead", "chain_getFinalizedHead")?;
     module.register_async_method("chain_getHeader", |params, api, _| async move {
         let hash: Option<Hash> = params.sequence().optional_next()?;
@@ -72,17 +73,24 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
 
 /// Adds what follows the chain.
 fn subscriptions(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
-    for (subscribe, notify, unsubscribe) in [
-        ("chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads"),
-        ("chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"),
-        ("chain_subscribeFinalizedHeads", "chain_finalizedHead", "chain_unsubscribeFinalizedHeads"),
+    let (newest, finalized): (fn(&Api) -> _, fn(&Api) -> _) = (Api::heads, Api::finalized_heads);
+    for (subscribe, notify, unsubscribe, heads) in [
+        ("chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads", newest),
+        ("chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads", newest),
+        (
+            "chain_subscribeFinalizedHeads",
+            "chain_finalizedHead",
+            "chain_unsubscribeFinalizedHeads",
+            finalized,
+        ),
     ] {
         module.register_subscription(
             subscribe,
             notify,
             unsubscribe,
-            |_, pending, api, _| async move {
-                let mut cursor = Cursor::new(api);
+            move |_, pending, api, _| async move {
+                let heads = heads(&api);
+                let mut cursor = Cursor::new(api, heads);
                 let Ok(sink) = pending.accept().await else { return };
                 while let Some(block) = cursor.next(&sink).await {
                     if send(&sink, &block.header).await.is_err() {

@@ -10,10 +10,15 @@
 //! - `dev_stateDiff(before, after = newest)`: entries that differ between two heights, as `{key,
 //!   item, before, after}`.
 //! - `dev_setSealing("manual" | "instant" | {"interval_ms": n})`: when blocks are sealed.
+//! - `dev_faults({lose: {method: count}, delay_ms, hold_finality})`: what goes wrong from now on; what
+//!   is left out, does not.
 //! - `dev_fund(account, rao)`: seals a block that gives an account (SS58 or hex) new rao (a number,
 //!   or digits as text). Returns the block's hash.
 
-use super::error::{self, Answer};
+use super::{
+    Faults,
+    error::{self, Answer},
+};
 use crate::{
     accounts::parse_account,
     api::Api,
@@ -179,6 +184,14 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
         let sealing: SealingParam = params.one()?;
         api.set_sealing(sealing.into()).await.map_err(|cause| error::api(&cause))?;
         Answer::<bool>::Ok(true)
+    })?;
+    module.register_async_method("dev_faults", |params, api, _| async move {
+        let faults: Faults = params.sequence().optional_next()?.unwrap_or_default();
+        if !faults.is_bounded() {
+            return Err(error::meaningless("these faults are out of bounds".to_owned()));
+        }
+        api.set_faults(faults.clone()).await.map_err(error::stopped)?;
+        Answer::<Faults>::Ok(faults)
     })?;
     module.register_async_method("dev_fund", |params, api, _| async move {
         let (account, amount): (String, Amount) = params.parse()?;

@@ -146,7 +146,7 @@ fn subscriptions(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError>
             if keys.len() > MAX_KEYS {
                 return pending.reject(error::too_many(keys.len(), MAX_KEYS)).await;
             }
-            let mut cursor = Cursor::new(api.clone());
+            let mut cursor = Cursor::new(api.clone(), api.heads());
             let Ok(sink) = pending.accept().await else { return };
             let mut known: Option<Values> = None;
             while let Some(block) = cursor.next(&sink).await {

@@ -30,9 +30,8 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Starts with the newest block.
-    pub(super) fn new(api: Arc<Api>) -> Self {
-        let mut heads = api.heads();
+    /// Starts with the newest of the blocks that `heads` tells of.
+    pub(super) fn new(api: Arc<Api>, mut heads: watch::Receiver<Head>) -> Self {
         let next = heads.borrow_and_update().number;
         Self { api, heads, next }
     }

@@ -37,6 +37,8 @@ pub enum Status {
 #[derive(Default)]
 pub(super) struct Watchers {
     by_extrinsic: HashMap<Hash, mpsc::Sender<Status>>,
+    /// Extrinsics that a block holds which is not final yet, and that block.
+    not_final: Vec<(Hash, Hash)>,
 }
 
 impl Watchers {
@@ -61,14 +63,23 @@ impl Watchers {
     /// A block was sealed.
     pub(super) fn sealed(&mut self, block: &SealedBlock) {
         for included in &block.extrinsics {
-            self.report(&included.hash, Status::InBlock(block.hash));
-            self.finish(&included.hash, Status::Finalized(block.hash));
+            if self.by_extrinsic.contains_key(&included.hash) {
+                self.report(&included.hash, Status::InBlock(block.hash));
+                self.not_final.push((included.hash, block.hash));
+            }
         }
         for (hash, _) in &block.dropped {
             self.finish(hash, Status::Invalid);
         }
         for hash in &block.promoted {
             self.report(hash, Status::Ready);
+        }
+    }
+
+    /// All blocks are final.
+    pub(super) fn finalize(&mut self) {
+        for (extrinsic, block) in std::mem::take(&mut self.not_final) {
+            self.finish(&extrinsic, Status::Finalized(block));
         }
     }
 

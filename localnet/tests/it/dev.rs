@@ -1,6 +1,6 @@
 //! Sealing, the `dev_*` methods, start and stop.
 
-use iota_localnet::{Config, Error, Sealing, accounts, spawn};
+use iota_localnet::{Config, Error, Sealing, Status, accounts, signed, spawn};
 use serde_json::{Value, json};
 use sp_core::crypto::Ss58Codec;
 use std::time::Duration;
@@ -207,5 +207,94 @@ async fn any_entry_is_written_and_the_difference_is_named() {
     assert_eq!((&number["before"], &number["after"]), (&json!("0x01000000"), &json!("0x02000000")));
     let refused = rpc.request::<Value>("dev_stateDiff", rpc_params![1, 99]).await;
     assert!(refused.unwrap_err().to_string().contains("block 99 is not kept"));
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_is_lost_as_often_as_asked_for_and_its_method_runs() {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let rpc = RpcClient::from_insecure_url(api.url()).await.unwrap();
+    let faults = json!({ "lose": { "author_submitExtrinsic": 1 } });
+    let set: Value = rpc.request("dev_faults", rpc_params![&faults]).await.unwrap();
+    assert_eq!(set["lose"], faults["lose"]);
+    let transfer = api
+        .read(|chain| {
+            let dest = accounts::account("//Bob").into();
+            let call = pallet_balances::Call::transfer_keep_alive { dest, value: 1 };
+            signed(&accounts::pair("//Alice"), call.into(), 0, chain)
+        })
+        .await
+        .unwrap();
+    let transfer = format!("0x{}", hex::encode(transfer));
+    let lost = rpc.request::<String>("author_submitExtrinsic", rpc_params![&transfer]);
+    let arrived = async {
+        while api.read(|chain| chain.pending().len()).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = lost => panic!("not lost: {answer:?}"),
+        () = arrived => {}
+    }
+    // Others are answered, and the same method the next time.
+    let health = rpc.request::<Value>("system_chain", rpc_params![]).await.unwrap();
+    assert_eq!(health, "Bittensor");
+    let again = rpc.request::<String>("author_submitExtrinsic", rpc_params![&transfer]).await;
+    assert!(again.unwrap_err().to_string().contains("Already Imported"));
+    for wrong in [json!({ "loose": {} }), json!({ "delay_ms": u64::MAX })] {
+        rpc.request::<Value>("dev_faults", rpc_params![wrong]).await.unwrap_err();
+    }
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn answers_are_late_until_the_faults_are_taken_back() {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let rpc = RpcClient::from_insecure_url(api.url()).await.unwrap();
+    let asked = || rpc.request::<Value>("system_chain", rpc_params![]);
+    rpc.request::<Value>("dev_faults", rpc_params![json!({ "delay_ms": 300 })]).await.unwrap();
+    let start = std::time::Instant::now();
+    asked().await.unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    rpc.request::<Value>("dev_faults", rpc_params![json!({ "delay_ms": 600_000 })]).await.unwrap();
+    // This one is not delayed: else nobody could take it back.
+    rpc.request::<Value>("dev_faults", rpc_params![]).await.unwrap();
+    asked().await.unwrap();
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn blocks_are_not_final_while_finality_is_held() {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let rpc = RpcClient::from_insecure_url(api.url()).await.unwrap();
+    let hold = |hold: bool| rpc_params![json!({ "hold_finality": hold })];
+    api.seal(1).await.unwrap();
+    rpc.request::<Value>("dev_faults", hold(true)).await.unwrap();
+    let transfer = api
+        .read(|chain| {
+            let dest = accounts::account("//Bob").into();
+            let call = pallet_balances::Call::transfer_keep_alive { dest, value: 1 };
+            signed(&accounts::pair("//Alice"), call.into(), 0, chain)
+        })
+        .await
+        .unwrap();
+    let mut statuses = api.submit_and_watch(transfer).await.unwrap();
+    api.seal(2).await.unwrap();
+    let final_hash =
+        async || -> String { rpc.request("chain_getFinalizedHead", rpc_params![]).await.unwrap() };
+    let number = async |hash: &str| -> Value {
+        let header: Value = rpc.request("chain_getHeader", rpc_params![hash]).await.unwrap();
+        header["number"].clone()
+    };
+    assert_eq!(number(&final_hash().await).await, "0x1");
+    let newest: Value = rpc.request("chain_getHeader", rpc_params![]).await.unwrap();
+    assert_eq!(newest["number"], "0x3");
+    let block = api.read(|chain| chain.block_at(2).unwrap().hash).await.unwrap();
+    assert_eq!(statuses.recv().await, Some(Status::Ready));
+    assert_eq!(statuses.recv().await, Some(Status::InBlock(block)));
+    assert!(statuses.try_recv().is_err(), "not final");
+    rpc.request::<Value>("dev_faults", hold(false)).await.unwrap();
+    assert_eq!(statuses.recv().await, Some(Status::Finalized(block)));
+    assert_eq!(number(&final_hash().await).await, "0x3");
     handle.stop().await;
 }

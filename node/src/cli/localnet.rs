@@ -67,6 +67,13 @@ Example:
         #[command(flatten)]
         dev: DevArgs,
     },
+    /// Let answers get lost or come late, or hold finality; without flags, nothing of it any more
+    #[command(after_help = "\
+Examples:
+  iota localnet faults --lose author_submitExtrinsic=3
+  iota localnet faults --delay 250 --hold-finality
+  iota localnet faults")]
+    Faults(FaultsArgs),
     /// Look at the chain's state
     #[command(subcommand)]
     State(StateCommand),
@@ -123,6 +130,30 @@ pub struct DevArgs {
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// What `iota localnet faults` takes.
+#[derive(Clone, Debug, Args)]
+pub struct FaultsArgs {
+    /// A method whose answers are lost, and how many of them [default: 1]
+    #[arg(long, value_name = "METHOD[=COUNT]", value_parser = lost)]
+    pub lose: Vec<(String, u32)>,
+    /// Milliseconds by which every answer is late
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub delay: u64,
+    /// Blocks are not final any more
+    #[arg(long)]
+    pub hold_finality: bool,
+    /// The chain.
+    #[command(flatten)]
+    pub dev: DevArgs,
+}
+
+/// A method, and how many of its answers are lost.
+fn lost(typed: &str) -> Result<(String, u32), String> {
+    let (method, count) = typed.split_once('=').unwrap_or((typed, "1"));
+    let count = count.parse().map_err(|_| format!("`{count}` is no number of answers"))?;
+    Ok((method.to_owned(), count))
 }
 
 /// What `iota localnet warp` takes.

@@ -32,6 +32,9 @@ pub(super) async fn run(args: LocalnetArgs) -> Result<()> {
         LocalnetCommand::Pulse { file, dev } => {
             powers::pulse(&Target::reach(&dev).await?, file.as_deref()).await
         }
+        LocalnetCommand::Faults(args) => {
+            powers::faults(&Target::reach(&args.dev).await?, &args).await
+        }
         LocalnetCommand::State(StateCommand::Diff { before, after, dev }) => {
             powers::state_diff(&Target::reach(&dev).await?, before, after).await
         }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "",
     "demo",
     "localnet",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 23] = [
     "localnet warp",
     "localnet set-storage",
     "localnet pulse",
+    "localnet faults",
     "localnet scaffold",
     "miner",
     "validator",

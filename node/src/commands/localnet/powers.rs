@@ -1,5 +1,6 @@
 //! What is one call of the chain each: fund, warp, snapshot, revert, set-storage, pulse, state diff.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +12,7 @@ use serde_json::{Deserializer, Value, json};
 use sp_crypto_hashing::twox_128;
 
 use super::Target;
-use crate::cli::{SetStorageArgs, WarpArgs};
+use crate::cli::{FaultsArgs, SetStorageArgs, WarpArgs};
 use crate::error::{Context, Error, Result};
 
 /// Blocks sealed at one time: each share of a long warp is answered, and shown.
@@ -109,6 +110,17 @@ pub(super) async fn pulse(target: &Target, file: Option<&Path>) -> Result<()> {
         target.print(&json!({ "round": round, "hash": hash }), &format!("round {round}"))?;
     }
     Ok(())
+}
+
+pub(super) async fn faults(target: &Target, args: &FaultsArgs) -> Result<()> {
+    let FaultsArgs { lose, delay, hold_finality, .. } = args;
+    let lose: BTreeMap<_, _> = lose.iter().cloned().collect();
+    let any = !lose.is_empty() || *delay > 0 || *hold_finality;
+    let faults = json!({ "lose": lose, "delay_ms": delay, "hold_finality": hold_finality });
+    let set: Value = target.dev.call("dev_faults", rpc_params![faults]).await?;
+    let text =
+        if any { "these things go wrong from now on" } else { "nothing goes wrong any more" };
+    target.print(&set, text)
 }
 
 pub(super) async fn state_diff(target: &Target, before: u32, after: Option<u32>) -> Result<()> {
