@@ -31,6 +31,8 @@ mod serving;
 mod stake;
 mod storage;
 mod storage_locks;
+mod storage_neurons;
+mod storage_parameters;
 mod storage_shown;
 mod subnets;
 mod timelock;
@@ -58,6 +60,8 @@ pub const ROOT: u16 = 0;
 #[import_section(events::events)]
 #[import_section(storage::storage)]
 #[import_section(storage_locks::storage_locks)]
+#[import_section(storage_neurons::storage_neurons)]
+#[import_section(storage_parameters::storage_parameters)]
 #[import_section(storage_shown::storage_shown)]
 #[frame_support::pallet]
 pub mod pallet {
