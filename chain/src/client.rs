@@ -27,6 +27,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Attempts before a lost connection is given up.
 const ATTEMPTS: u32 = 20;
 
+/// How a node says that it has pruned a state.
+const DISCARDED: &str = "State already discarded";
+
 /// A connection to a chain. Clones share it.
 #[derive(Clone)]
 pub struct Client {
@@ -49,8 +52,16 @@ pub(crate) async fn rpc<T, E: std::fmt::Display>(
 ) -> Result<T, ReadError> {
     match timeout(READ, read).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(ReadError::Rpc { what, reason: error.to_string() }),
+        Ok(Err(error)) => Err(failed(what, error.to_string())),
         Err(_) => Err(ReadError::Timeout { what }),
+    }
+}
+
+fn failed(what: &'static str, reason: String) -> ReadError {
+    if reason.contains(DISCARDED) {
+        ReadError::Pruned { what }
+    } else {
+        ReadError::Rpc { what, reason }
     }
 }
 

@@ -25,6 +25,14 @@ pub enum ConnectError {
         /// What it says.
         reason: String,
     },
+    /// The node is behind the chain.
+    #[error("the node at {url} is still syncing, at block {block}")]
+    Syncing {
+        /// The endpoint.
+        url: String,
+        /// The newest block it has.
+        block: u64,
+    },
     /// The chain lacks what we rely on.
     #[error("the chain at {url} lacks what this program relies on:\n{report}")]
     Incompatible {
@@ -50,6 +58,14 @@ pub enum ReadError {
     /// No answer in time.
     #[error("no answer to {what} in time")]
     Timeout {
+        /// What was read.
+        what: &'static str,
+    },
+    /// The node no longer has the state of that block.
+    #[error(
+        "cannot read {what}: the node has discarded the state of that block; use an archive node"
+    )]
+    Pruned {
         /// What was read.
         what: &'static str,
     },

@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use serde::Deserialize;
 use subxt::rpcs::{RpcClient, rpc_params};
 use subxt::{OnlineClient, PolkadotConfig};
 use tokio::sync::Mutex;
@@ -16,6 +17,13 @@ const REDIAL: Duration = Duration::from_secs(20);
 
 /// The version in an argument of `Metadata_metadata_at_version`.
 const VERSION_15: &str = "0x0f000000";
+
+/// What a node says of itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Health {
+    is_syncing: bool,
+}
 
 /// One connection to one endpoint.
 #[derive(Clone)]
@@ -145,6 +153,11 @@ async fn dial(
         .await
         .map_err(late)?
         .map_err(|error| refused(deepest(&error)))?;
+    let health = rpc.request::<Health>("system_health", rpc_params![]);
+    // Who does not say is believed to be up to date.
+    if matches!(timeout(within, health).await, Ok(Ok(Health { is_syncing: true }))) {
+        return Err(ConnectError::Syncing { url: url.to_owned(), block: at.block_number() });
+    }
     let report = iota_metadata::check(at.metadata_ref());
     if report.is_fatal() {
         let report = report.to_string();

@@ -8,7 +8,7 @@
 use codec::{Decode, Encode};
 
 use crate::call::Call;
-use crate::client::Client;
+use crate::client::{BlockStream, Client};
 use crate::courier::Inclusion;
 use crate::error::{ReadError, SubmitError};
 use crate::key::Keypair;
@@ -160,6 +160,33 @@ impl Client {
         };
         let at = self.submit(signer, &call).await?;
         Ok(SetWeights { at, regime, reveal })
+    }
+
+    /// As [`Self::set_weights`]; waits for the subnet's rate limit, if it clears within so many
+    /// blocks.
+    ///
+    /// # Errors
+    /// [`WeightsError`].
+    pub async fn set_weights_within(
+        &self,
+        signer: &Keypair,
+        weights: &Weights,
+        blocks: u32,
+    ) -> Result<SetWeights, WeightsError> {
+        let refused = match self.set_weights(signer, weights).await {
+            Err(WeightsError::Refused(refused)) => refused,
+            done => return done,
+        };
+        let (now, _) = self.persistently(|| self.finalized()).await?;
+        let last = now.saturating_add(blocks);
+        let Some(clears_at) = refused.clears_at.filter(|block| *block <= last) else {
+            return Err(WeightsError::Refused(refused));
+        };
+        tracing::debug!(%refused, "weights wait");
+        let mut finalized = BlockStream::new(self.clone(), now);
+        // The block after it is the first that may have them.
+        while finalized.next().await?.0.saturating_add(1) < clears_at {}
+        self.set_weights(signer, weights).await
     }
 
     /// Commits to weights by their hash. Write the result down before it is submitted: `keep` is

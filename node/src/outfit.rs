@@ -36,6 +36,7 @@ pub async fn metadata(urls: &str) -> Result<Vec<u8>> {
 fn unreached(error: ConnectError) -> Error {
     let hint = match error {
         ConnectError::Incompatible { .. } => "pass the `--chain` of a Subtensor node",
+        ConnectError::Syncing { .. } => "wait until it has caught up, or pass another `--chain`",
         _ => "check `--chain`, and that the node is running",
     };
     Error::argument(error).hint(hint)

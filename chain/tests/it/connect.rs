@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use iota_chain::{Call, Client, ConnectError, SubmitError};
+use iota_chain::{Call, Client, ConnectError, ReadError, SubmitError};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -58,6 +58,32 @@ async fn a_chain_without_an_optional_call_is_used_without_it() {
     assert!(error.to_string().contains("burned_register"), "{error}");
     let transfer = Call::Transfer { dest: key("Bob").public(), value: 1 };
     net.sealed(1, client.submit(&alice, &transfer)).await.unwrap();
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_is_not_used_where_another_is_not() {
+    let net = Net::new().await;
+    let answers = Answers::Replace(r#""isSyncing":false"#, r#""isSyncing":true "#);
+    let proxy = Proxy::start(net.api.local_addr(), answers).await;
+    let error = refusal(&proxy.url(), CONNECT).await;
+    let text = format!("the node at {} is still syncing, at block 0", proxy.url());
+    assert_eq!(error.to_string(), text);
+    let both = [proxy.url(), net.api.url()];
+    let client = Client::connect_any(&both, CONNECT).await.unwrap();
+    assert_eq!(client.url(), net.api.url());
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn a_state_that_the_node_has_pruned_is_named_as_such() {
+    let net = Net::started().await;
+    let old = net.api.head().hash.0;
+    net.client.neurons(NET, old).await.unwrap();
+    net.api.seal(300).await.unwrap();
+    let error = net.client.neurons(NET, old).await.unwrap_err();
+    assert!(matches!(error, ReadError::Pruned { .. }), "{error}");
+    assert!(error.to_string().ends_with("use an archive node"), "{error}");
     net.stop().await;
 }
 

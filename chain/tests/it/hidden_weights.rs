@@ -196,3 +196,27 @@ async fn a_limit_of_rate_says_from_which_block_on_it_is_none() {
         net.stop().await;
     }
 }
+
+#[tokio::test]
+async fn weights_wait_for_a_limit_that_clears_soon_and_for_no_other() {
+    let (net, validator) = Net::judged(false).await;
+    net.ok(&key("Alice"), sudo_set(Hyperparameter::WeightsSetRateLimit(6))).await;
+    let wanted = weights(&[(MINERS[0], 1)]);
+    let set = net.sealed(1, net.client.set_weights(&validator, &wanted)).await.unwrap();
+    let late = net.client.set_weights_within(&validator, &wanted, 4).await.unwrap_err();
+    assert_eq!(refusal(late).clears_at, Some(set.at.number + 6));
+    let stranger = net.client.set_weights_within(&key("stranger"), &wanted, 9).await;
+    assert_eq!(refusal(stranger.unwrap_err()).name, "HotKeyNotRegisteredInSubNet");
+    let waits = net.client.set_weights_within(&validator, &wanted, 9);
+    let blocks = async {
+        // It is in no pool before the block that lets it pass.
+        net.reach(set.at.number + 5).await;
+        net.sealed(1, std::future::pending::<()>()).await;
+    };
+    let again = tokio::select! {
+        again = waits => again.unwrap(),
+        () = blocks => unreachable!("it waits for ever"),
+    };
+    assert_eq!(again.at.number, set.at.number + 6);
+    net.stop().await;
+}

@@ -18,6 +18,8 @@ pub(crate) enum Answers {
     /// So many pass, then no more come; the connection stays open.
     Stall(usize),
     /// They pass, with one text in place of another of the same length.
+    Replace(&'static str, &'static str),
+    /// The same of a text that is sent in hex.
     Rewrite(&'static str, &'static str),
     /// They pass, but the first that come while an extrinsic waits in the chain's pool: those are
     /// lost, and their connection with them.
@@ -124,19 +126,23 @@ impl Answers {
         match self {
             Self::Pass | Self::Lose(..) => std::mem::take(held),
             Self::Stall(limit) => held.drain(..held.len().min(*limit - passed)).collect(),
+            Self::Replace(old, new) => replaced(held, old.as_bytes(), new.as_bytes()),
             Self::Rewrite(old, new) => {
                 let (old, new) = (hex::encode(old), hex::encode(new));
-                let (old, new) = (old.as_bytes(), new.as_bytes());
-                assert_eq!(old.len(), new.len(), "frames keep their length");
-                let found = |held: &[u8]| held.windows(old.len()).position(|text| text == old);
-                while let Some(at) = found(held) {
-                    held[at..at + new.len()].copy_from_slice(new);
-                }
-                // The end may be the beginning of the text.
-                let kept = (0..old.len()).rev().find(|count| held.ends_with(&old[..*count]));
-                let kept = kept.unwrap_or(0);
-                held.drain(..held.len() - kept).collect()
+                replaced(held, old.as_bytes(), new.as_bytes())
             }
         }
     }
+}
+
+/// Takes what is held with one text in place of another.
+fn replaced(held: &mut Vec<u8>, old: &[u8], new: &[u8]) -> Vec<u8> {
+    assert_eq!(old.len(), new.len(), "frames keep their length");
+    let found = |held: &[u8]| held.windows(old.len()).position(|text| text == old);
+    while let Some(at) = found(held) {
+        held[at..at + new.len()].copy_from_slice(new);
+    }
+    // The end may be the beginning of the text.
+    let kept = (0..old.len()).rev().find(|count| held.ends_with(&old[..*count]));
+    held.drain(..held.len() - kept.unwrap_or(0)).collect()
 }

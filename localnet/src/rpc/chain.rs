@@ -8,12 +8,14 @@ use crate::{
     api::Api,
     chain::{Chain, StoredBlock},
     runtime::{BlockNumber, Hash},
+    service::Head,
 };
 use jsonrpsee::{RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sp_core::Bytes;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Heights in one request, at most.
 const MAX_HEIGHTS: usize = 1_000;
@@ -73,7 +75,8 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
 
 /// Adds what follows the chain.
 fn subscriptions(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
-    let (newest, finalized): (fn(&Api) -> _, fn(&Api) -> _) = (Api::heads, Api::finalized_heads);
+    type Heads = fn(&Api) -> watch::Receiver<Head>;
+    let (newest, finalized): (Heads, Heads) = (Api::heads, Api::finalized_heads);
     for (subscribe, notify, unsubscribe, heads) in [
         ("chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads", newest),
         ("chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads", newest),

@@ -1,6 +1,6 @@
 //! The extrinsics that the machine wants: commitments in order, weights beside them.
 
-use iota_chain::{Call, Client, Field, Keypair, SetWeights, Weights, WeightsError};
+use iota_chain::{Call, Client, Field, Keypair, Weights};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -66,7 +66,8 @@ impl Sender {
 
     async fn weights(&self, epoch: u32, uids: Vec<u16>, values: Vec<u16>) -> Report {
         let weights = Weights { netuid: self.netuid, uids, values, ..Weights::default() };
-        match self.set(&weights).await {
+        let set = self.client.set_weights_within(&self.hotkey, &weights, self.patience);
+        match set.await {
             Ok(set) => Report::Weights {
                 epoch,
                 uids: weights.uids,
@@ -76,23 +77,5 @@ impl Sender {
             },
             Err(error) => Report::Warning { text: format!("weights not set: {error}") },
         }
-    }
-
-    /// Sets weights, as soon as the subnet's rate limit lets them pass.
-    async fn set(&self, weights: &Weights) -> Result<SetWeights, WeightsError> {
-        let refused = match self.client.set_weights(&self.hotkey, weights).await {
-            Err(WeightsError::Refused(refused)) => refused,
-            done => return done,
-        };
-        let (now, _) = self.client.finalized().await?;
-        let last = now.saturating_add(self.patience);
-        let Some(clears_at) = refused.clears_at.filter(|block| *block <= last) else {
-            return Err(WeightsError::Refused(refused));
-        };
-        tracing::debug!(%refused, "weights wait");
-        let mut blocks = self.client.finalized_blocks(None).await?;
-        // The block after it is the first that may have them.
-        while blocks.next().await?.0.saturating_add(1) < clears_at {}
-        self.client.set_weights(&self.hotkey, weights).await
     }
 }
