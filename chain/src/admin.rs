@@ -2,7 +2,7 @@
 //! after an upgrade.
 
 use scale_info::form::PortableForm;
-use scale_info::{Field, TypeDef, TypeDefPrimitive};
+use scale_info::{Field, PortableRegistry, TypeDef, TypeDefPrimitive};
 
 use crate::call::{Argument, Call};
 use crate::client::Client;
@@ -74,16 +74,45 @@ impl Client {
             return Err(wrong());
         }
         for (field, value) in fields.iter().zip(values) {
-            let type_ = metadata.types().resolve(field.ty.id).map(|ty| &ty.type_def);
-            let is_bool = matches!(type_, Some(TypeDef::Primitive(TypeDefPrimitive::Bool)));
-            let argument = if is_bool {
-                value.parse().ok().map(Argument::Bool)
-            } else {
-                value.parse().ok().map(Argument::Number)
+            let argument = match kind(metadata.types(), field.ty.id) {
+                Some(Kind::Bool) => value.parse().ok().map(Argument::Bool),
+                Some(Kind::Integer) => value.parse().ok().map(Argument::Number),
+                None => None,
             };
             arguments.push(argument.ok_or_else(wrong)?);
         }
         Ok(Call::Admin { call, arguments })
+    }
+}
+
+/// What can be typed for an argument.
+enum Kind {
+    Bool,
+    Integer,
+}
+
+/// The kind of a type, or of what a newtype wraps; none for others, whose numbers mean something else
+/// than themselves, such as the bits of a fraction.
+fn kind(types: &PortableRegistry, id: u32) -> Option<Kind> {
+    match &types.resolve(id)?.type_def {
+        TypeDef::Primitive(TypeDefPrimitive::Bool) => Some(Kind::Bool),
+        TypeDef::Primitive(
+            TypeDefPrimitive::U8
+            | TypeDefPrimitive::U16
+            | TypeDefPrimitive::U32
+            | TypeDefPrimitive::U64
+            | TypeDefPrimitive::U128
+            | TypeDefPrimitive::I8
+            | TypeDefPrimitive::I16
+            | TypeDefPrimitive::I32
+            | TypeDefPrimitive::I64
+            | TypeDefPrimitive::I128,
+        ) => Some(Kind::Integer),
+        TypeDef::Composite(newtype) => match &newtype.fields[..] {
+            [only] if only.name.is_none() => kind(types, only.ty.id),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -19,8 +19,8 @@ pub enum Field {
 pub enum Argument {
     /// Yes or no.
     Bool(bool),
-    /// A number of any width.
-    Number(u128),
+    /// A whole number of any width.
+    Number(i128),
 }
 
 /// A subnet parameter that AdminUtils sets.
@@ -240,7 +240,7 @@ impl Argument {
     fn value(self) -> Value {
         match self {
             Self::Bool(yes) => Value::bool(yes),
-            Self::Number(value) => number(value),
+            Self::Number(value) => u128::try_from(value).map_or(Value::i128(value), Value::u128),
         }
     }
 }

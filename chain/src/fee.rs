@@ -2,26 +2,34 @@
 
 use codec::{Compact, Decode, Encode};
 use subxt::rpcs::rpc_params;
+use subxt::utils::{AccountId32, MultiSignature};
 
+use crate::Hotkey;
 use crate::call::Call;
 use crate::client::{Client, rpc};
 use crate::error::ReadError;
-use crate::key::Keypair;
-use crate::submit::signed_at;
+use crate::submit::signable_at;
 
 const WHAT: &str = "the fee";
 
 impl Client {
-    /// The fee of a call at the last finalized block, in rao. The call is signed for it, but not sent.
+    /// The fee of a call at the last finalized block, in rao. Nothing is signed for it: the node
+    /// gets bytes of the same length in place of a signature, which it does not look at.
     ///
     /// # Errors
     /// [`ReadError`]; also where the chain does not know the call.
-    pub async fn fee(&self, signer: &Keypair, call: &Call) -> Result<u64, ReadError> {
+    pub async fn fee(&self, account: &Hotkey, call: &Call) -> Result<u64, ReadError> {
         let form = |reason: String| ReadError::Form { what: WHAT, reason };
         let at = self.latest().await?;
-        let nonce = self.next_nonce(&signer.public()).await?;
-        let signed =
-            signed_at(&at, signer, call, nonce).map_err(|error| form(error.to_string()))?;
+        let nonce = self.next_nonce(account).await?;
+        let signed = signable_at(&at, &call.payload(), nonce)
+            .and_then(|mut signable| {
+                let (account, signature) =
+                    (AccountId32(*account), MultiSignature::Sr25519([1; 64]));
+                signable.sign_with_account_and_signature(&account, &signature)
+            })
+            .map_err(|error| form(error.to_string()))?
+            .into_encoded();
         let asked = [&signed[..], &(signed.len() as u32).encode()].concat();
         let asked = format!("0x{}", hex::encode(asked));
         let block = format!("0x{}", hex::encode(at.block_hash().0));

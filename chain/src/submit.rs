@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use sp_crypto_hashing::blake2_256;
 use subxt::PolkadotConfig;
+use subxt::client::OnlineClientAtBlockImpl;
 use subxt::config::DefaultExtrinsicParamsBuilder;
+use subxt::dynamic::Value;
 use subxt::error::ExtrinsicError;
+use subxt::tx::{DynamicPayload, SignableTransaction};
 use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,6 +20,14 @@ use crate::courier::{Account, Answer, Inclusion, Outcome};
 use crate::error::{ReadError, SubmitError};
 use crate::key::{Keypair, to_ss58};
 use crate::outbox::Signed;
+
+/// A call that is not signed yet.
+type Signable<'a> = SignableTransaction<
+    'a,
+    PolkadotConfig,
+    OnlineClientAtBlockImpl<PolkadotConfig>,
+    DynamicPayload<Vec<Value>>,
+>;
 
 /// Time until finality.
 const FINALITY: Duration = Duration::from_secs(120);
@@ -150,9 +161,11 @@ impl Client {
         let next = next.map_err(|error| lost(&error.to_string()))?;
         // From here on nothing waits: who is cut off in between would leave a nonce taken.
         let nonce = account.nonces().take(next);
-        let signed = signed_at(&at, signer, call, nonce);
+        let payload = call.payload();
+        let signable = signable_at(&at, &payload, nonce);
+        let signed = signable.and_then(|mut signable| signable.sign(signer));
         let signed = signed.inspect_err(|_| account.nonces().give_back(nonce));
-        let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?;
+        let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?.into_encoded();
         let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
         let signed = Signed {
             hash: blake2_256(&signed),
@@ -173,20 +186,17 @@ impl Client {
     }
 }
 
-/// The bytes of a call, signed for a block and its era.
-pub(crate) fn signed_at(
+/// A call, to be signed for a block and its era.
+pub(crate) fn signable_at<'a>(
     at: &AtBlock,
-    signer: &Keypair,
-    call: &Call,
+    payload: &'a DynamicPayload<Vec<Value>>,
     nonce: u64,
-) -> Result<Vec<u8>, ExtrinsicError> {
+) -> Result<Signable<'a>, ExtrinsicError> {
     let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
         .mortal_from_unchecked(ERA.into(), at.block_number(), at.block_hash())
         .nonce(nonce)
         .build();
-    let payload = call.payload();
-    let mut signable = at.transactions().create_signable_offline(&payload, params)?;
-    Ok(signable.sign(signer)?.into_encoded())
+    at.transactions().create_signable_offline(payload, params)
 }
 
 fn late(_: Elapsed) -> SubmitError {

@@ -127,7 +127,7 @@ impl Client {
         signer: &Keypair,
         weights: &Weights,
     ) -> Result<SetWeights, WeightsError> {
-        let rules = self.checked(signer, weights).await?;
+        let rules = self.checked(signer, weights, None).await?;
         let version_key = weights.version_key.unwrap_or(rules.version_key);
         let regime = rules.regime();
         let (call, reveal) = match (&rules.hiding, regime) {
@@ -200,7 +200,7 @@ impl Client {
         weights: &Weights,
         keep: impl FnOnce(&Committed) -> std::io::Result<()>,
     ) -> Result<(Inclusion, Committed), WeightsError> {
-        let rules = self.checked(signer, weights).await?;
+        let rules = self.checked(signer, weights, Some(Regime::Hashed)).await?;
         let hiding = rules.hiding.as_ref().ok_or(WeightsError::Regime(Regime::Plain))?;
         let version_key = weights.version_key.unwrap_or(rules.version_key);
         let salt: Vec<u16> = std::iter::repeat_with(rand::random).take(SALT).collect();
@@ -234,23 +234,43 @@ impl Client {
         Ok(self.submit(signer, &call).await?)
     }
 
+    /// The rules for weights set in a way (none: the subnet's own), which they pass, at a time when it
+    /// is clear to which epoch a commit will belong.
     async fn checked(
         &self,
         signer: &Keypair,
         weights: &Weights,
+        how: Option<Regime>,
     ) -> Result<WeightRules, WeightsError> {
         let (netuid, mechanism, hotkey) = (weights.netuid, weights.mechanism, signer.public());
         let read = || self.weight_rules(netuid, mechanism, &hotkey);
-        let rules = self.persistently(read).await?;
-        rules.check(weights).map_err(WeightsError::Refused)?;
-        Ok(rules)
+        let mut blocks = None;
+        loop {
+            let rules = self.persistently(read).await?;
+            rules.check(weights, how.unwrap_or(rules.regime())).map_err(WeightsError::Refused)?;
+            if !rules.is_between_epochs() {
+                return Ok(rules);
+            }
+            tracing::debug!(block = rules.best, "a commit waits for the epoch's start");
+            let next = BlockStream::new(self.clone(), rules.block.saturating_add(1));
+            blocks.get_or_insert(next).next().await?;
+        }
     }
 }
 
 impl WeightRules {
+    /// Whether a commit may land on either side of an epoch's start: a block takes as long to have it
+    /// as blocks take to be final, about.
+    fn is_between_epochs(&self) -> bool {
+        let Some(hiding) = &self.hiding else { return false };
+        let lag = u64::from(self.best - self.block);
+        let next = u64::from(self.best).saturating_add(1);
+        hiding.schedule.starts_between(next, next.saturating_add(lag))
+    }
+
     /// The first block that shows what is committed in the next one.
     fn reveal(&self, hiding: &Hiding) -> Result<u32, WeightsError> {
-        let block = hiding.schedule.reveal_block(self.block.into(), hiding.period);
+        let block = hiding.schedule.reveal_block(self.best.into(), hiding.period);
         let block = block.and_then(|block| u32::try_from(block).ok());
         block.ok_or_else(|| WeightsError::Hide("the subnet runs no epochs".into()))
     }

@@ -221,10 +221,15 @@ impl Engine {
         let replaced = self.store.as_mut().map_or(Ok(()), |store| store.replace(&self.chain));
         if let Err(error) = replaced {
             self.unsaveable(&error);
+            return false;
         }
         self.watchers = Watchers::default();
-        self.head.send_replace(head_of(&self.chain));
-        self.finalized.send_replace(head_of(&self.chain));
+        let head = head_of(&self.chain);
+        self.head.send_replace(head);
+        // A block that was not final does not become so by going back to it.
+        if !self.holds_finality || head.number < self.finalized.borrow().number {
+            self.finalized.send_replace(head);
+        }
         true
     }
 

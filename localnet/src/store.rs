@@ -57,6 +57,9 @@ impl Store {
         match store.about().map_err(|error| unusable(error.to_string()))? {
             None => {
                 store.replace(&chain).map_err(|error| unusable(error.to_string()))?;
+                // The file's name must outlast a crash, too.
+                let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+                synced.map_err(|error| unusable(error.to_string()))?;
                 Ok((store, chain.recorded()))
             }
             Some(found) if found == about => {

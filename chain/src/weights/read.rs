@@ -1,29 +1,30 @@
 //! Reading a subnet's rules for weights.
 
 use iota_timelock::{PublicKey, QUICKNET_GENESIS_S, QUICKNET_PERIOD_S};
+use serde::Deserialize;
 use subxt::dynamic;
-use subxt::ext::scale_decode::DecodeAsType;
 use subxt::ext::scale_value::Value;
+use subxt::rpcs::rpc_params;
 use tokio::try_join;
 
 use super::hidden::storage_index;
 use super::rules::{Hiding, WeightRules};
 use super::schedule::Schedule;
-use crate::Hotkey;
 use crate::client::{AtBlock, Client, rpc};
 use crate::error::ReadError;
 use crate::storage::Storage;
 use crate::value::{bytes, field};
+use crate::{Hash, Hotkey};
 
 const WHAT: &str = "the subnet's rules for weights";
 const TIMELOCK: &str = "commit_timelocked_mechanism_weights";
 /// Milliseconds between blocks where the chain does not say.
 const BLOCK_MS: u64 = 12_000;
 
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct NeuronStake {
-    stake: Vec<(Hotkey, u64)>,
+/// The number in a header.
+#[derive(Deserialize)]
+struct Newest {
+    number: String,
 }
 
 impl Client {
@@ -50,27 +51,23 @@ impl Client {
             of.get::<_, u16>("MinAllowedWeights", (netuid,)),
             of.get::<_, u16>("MaxWeightsLimit", (netuid,)),
         )?;
-        let (exists, updates, permits, threshold, hides) = try_join!(
+        let (exists, updates, permits, hides) = try_join!(
             of.get::<_, bool>("NetworksAdded", (netuid,)),
             of.get::<_, Vec<u64>>("LastUpdate", (index,)),
             of.get::<_, Vec<bool>>("ValidatorPermit", (netuid,)),
-            of.get::<_, u64>("StakeThreshold", ()),
             of.get::<_, bool>("CommitRevealWeightsEnabled", (netuid,)),
         )?;
         let now = dynamic::storage::<(), u64>("Timestamp", "Now");
         let timestamp = rpc(WHAT, at.storage().fetch(now, ())).await?;
         let of_uid = |uid: Option<u16>| uid.map(usize::from);
-        let stake_threshold = threshold.unwrap_or(0);
-        let stake = match uid.filter(|_| stake_threshold > 0) {
-            Some(uid) => stake(&at, netuid, uid).await?,
-            None => 0,
-        };
         let hiding = match hides {
             Some(true) => Some(hiding(&at, netuid, index, hotkey).await?),
             _ => None,
         };
+        let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
         Ok(WeightRules {
-            block: u32::try_from(at.block_number()).unwrap_or(u32::MAX),
+            block,
+            best: self.best().await?.max(block),
             timestamp_ms: timestamp.decode().map_err(|error| form(&error))?,
             has_mechanism: exists == Some(true) && mechanism < mechanisms.unwrap_or(1),
             neurons: neurons.unwrap_or(0),
@@ -78,8 +75,6 @@ impl Client {
             is_owner: owner == Some(*hotkey),
             permit: of_uid(uid)
                 .is_some_and(|uid| permits.unwrap_or_default().get(uid) == Some(&true)),
-            stake,
-            stake_threshold,
             version_key: version_key.unwrap_or(0),
             last_update: of_uid(uid)
                 .and_then(|uid| updates.unwrap_or_default().get(uid).copied())
@@ -92,19 +87,19 @@ impl Client {
     }
 }
 
-fn form(reason: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Form { what: WHAT, reason: reason.to_string() }
+impl Client {
+    /// The height of the newest block.
+    async fn best(&self) -> Result<u32, ReadError> {
+        let connection = self.link.current();
+        let newest = connection.rpc.request::<Newest>("chain_getHeader", rpc_params![]);
+        let number = rpc(WHAT, newest).await?.number;
+        let digits = number.trim_start_matches("0x");
+        u32::from_str_radix(digits, 16).map_err(|error| form(&error))
+    }
 }
 
-async fn stake(at: &AtBlock, netuid: u16, uid: u16) -> Result<u64, ReadError> {
-    let call = dynamic::runtime_api_call::<_, Option<NeuronStake>>(
-        "NeuronInfoRuntimeApi",
-        "get_neuron_lite",
-        (netuid, uid),
-    );
-    let neuron = rpc(WHAT, at.runtime_apis().call(call)).await?;
-    let stakes = neuron.map(|neuron| neuron.stake).unwrap_or_default();
-    Ok(stakes.iter().fold(0, |sum: u64, (_, stake)| sum.saturating_add(*stake)))
+fn form(reason: &dyn std::fmt::Display) -> ReadError {
+    ReadError::Form { what: WHAT, reason: reason.to_string() }
 }
 
 async fn hiding(
@@ -117,10 +112,11 @@ async fn hiding(
     let drand = Storage::new(at, "Drand", WHAT);
     let calls = at.metadata_ref().pallet_by_name("SubtensorModule");
     let timelocks = calls.is_some_and(|pallet| pallet.call_variant_by_name(TIMELOCK).is_some());
-    let (version, period, open, config) = try_join!(
+    let (version, period, open_timelocked, hashed, config) = try_join!(
         of.get::<_, u16>("CommitRevealWeightsVersion", ()),
         of.get::<_, u64>("RevealPeriodEpochs", (netuid,)),
-        open(at, timelocks, index, hotkey),
+        open_timelocked(at, timelocks, index, hotkey),
+        of.get::<_, Vec<(Hash, u64, u64, u64)>>("WeightCommits", (index, *hotkey)),
         drand.get::<_, Value>("BeaconConfig", ()),
     )?;
     let (beacon, genesis_s, period_s) = match config {
@@ -128,11 +124,15 @@ async fn hiding(
         Some(config) => beacon(&config).ok_or_else(|| form(&"the beacon is not readable"))?,
     };
     let slot = at.constants().entry(dynamic::constant::<u64>("Aura", "SlotDuration"));
+    let (period, schedule) = (period.unwrap_or(1), schedule(&of, netuid).await?);
+    let epoch = schedule.epoch_at(at.block_number().saturating_add(1));
+    let is_open = |commit: &&(Hash, u64, u64, u64)| commit.1.saturating_add(period) >= epoch;
     Ok(Hiding {
         timelock_version: timelocks.then_some(version.unwrap_or(0)),
-        period: period.unwrap_or(1),
-        schedule: schedule(&of, netuid).await?,
-        open,
+        period,
+        schedule,
+        open_timelocked,
+        open_hashed: hashed.unwrap_or_default().iter().filter(is_open).count(),
         beacon,
         genesis_s,
         period_s,
@@ -140,17 +140,15 @@ async fn hiding(
     })
 }
 
-/// The hotkey's commits that wait to be shown.
-async fn open(
+/// The hotkey's timelocked commits that wait to be shown.
+async fn open_timelocked(
     at: &AtBlock,
     timelocks: bool,
     index: u16,
     hotkey: &Hotkey,
 ) -> Result<usize, ReadError> {
     if !timelocks {
-        let of = Storage::new(at, "SubtensorModule", WHAT);
-        let commits = of.get::<_, Vec<Value>>("WeightCommits", (index, *hotkey)).await?;
-        return Ok(commits.unwrap_or_default().len());
+        return Ok(0);
     }
     let address = dynamic::storage::<(u16, u64), Vec<(Hotkey, u64, Vec<u8>, u64)>>(
         "SubtensorModule",
@@ -158,8 +156,7 @@ async fn open(
     );
     let mut entries = rpc(WHAT, at.storage().iter(address, (index,))).await?;
     let mut open = 0;
-    while let Some(entry) = entries.next().await {
-        let entry = entry.map_err(|error| form(&error))?;
+    while let Some(entry) = rpc(WHAT, async { entries.next().await.transpose() }).await? {
         let commits = entry.value().decode().map_err(|error| form(&error))?;
         open += commits.iter().filter(|(who, ..)| who == hotkey).count();
     }

@@ -1,7 +1,8 @@
 //! What a set of weights meets on a subnet, read at one block, and checked before anything is signed.
 //!
 //! The checks are the chain's own, in its order (`SubtensorModule::set_weights`), so that the name
-//! of a refusal is the one the chain would give.
+//! of a refusal is the one the chain would give. Whether the stake suffices is left to the chain: it
+//! counts inherited and root stake, which no one entry tells.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,7 +20,9 @@ const MAX_OPEN: usize = 10;
 pub struct WeightRules {
     /// The block they were read at.
     pub block: u32,
-    /// That block's time, unix milliseconds.
+    /// The newest block, which is not final yet where the chain takes time for that.
+    pub(crate) best: u32,
+    /// The time of `block`, unix milliseconds.
     pub(crate) timestamp_ms: u64,
     /// Whether the subnet has this mechanism.
     pub(crate) has_mechanism: bool,
@@ -31,9 +34,6 @@ pub struct WeightRules {
     pub(crate) is_owner: bool,
     /// Whether it has a validator permit.
     pub(crate) permit: bool,
-    /// Its stake weight and the least that is needed, in rao.
-    pub(crate) stake: u64,
-    pub(crate) stake_threshold: u64,
     /// The subnet's version of weights.
     pub version_key: u64,
     /// Block of its last weights or of its registration, and blocks between two settings.
@@ -54,8 +54,9 @@ pub(crate) struct Hiding {
     /// Epochs from commit to reveal.
     pub(crate) period: u64,
     pub(crate) schedule: Schedule,
-    /// Commits of the hotkey that are open.
-    pub(crate) open: usize,
+    /// Commits of the hotkey that are open: timelocked ones, and hashes that have not expired.
+    pub(crate) open_timelocked: usize,
+    pub(crate) open_hashed: usize,
     /// The beacon: its key, unix time of round 1 and seconds between rounds.
     pub(crate) beacon: iota_timelock::PublicKey,
     pub(crate) genesis_s: u64,
@@ -96,11 +97,11 @@ impl WeightRules {
         }
     }
 
-    /// Checks weights, for the block after the one that the rules were read at.
+    /// Checks weights that are set in this way in the next block.
     ///
     /// # Errors
     /// The first check that the chain would not let pass.
-    pub fn check(&self, weights: &Weights) -> Result<(), Refusal> {
+    pub fn check(&self, weights: &Weights, how: Regime) -> Result<(), Refusal> {
         let no = |name, reason: String| Err(Refusal { name, reason, clears_at: None });
         let (uids, values) = (&weights.uids, &weights.values);
         if uids.len() != values.len() {
@@ -120,13 +121,6 @@ impl WeightRules {
             let reason = format!("register the hotkey on subnet {}", weights.netuid);
             return no("HotKeyNotRegisteredInSubNet", reason);
         };
-        if self.stake < self.stake_threshold && !self.is_owner {
-            let reason = format!(
-                "a stake weight of {} rao is needed, the hotkey has {}",
-                self.stake_threshold, self.stake
-            );
-            return no("NotEnoughStakeToSetWeights", reason);
-        }
         if let Some(version_key) = weights.version_key.filter(|key| *key < self.version_key) {
             let reason = format!(
                 "the subnet wants version {} or later, not {version_key}",
@@ -134,7 +128,7 @@ impl WeightRules {
             );
             return no("IncorrectWeightVersionKey", reason);
         }
-        self.check_hiding()?;
+        self.check_hiding(how)?;
         self.check_rate()?;
         let only_itself = *uids == [uid];
         if !self.permit && !only_itself && !self.is_owner {
@@ -162,19 +156,20 @@ impl WeightRules {
         Ok(())
     }
 
-    fn check_hiding(&self) -> Result<(), Refusal> {
+    fn check_hiding(&self, how: Regime) -> Result<(), Refusal> {
         let Some(hiding) = &self.hiding else { return Ok(()) };
         let refusal = |name, reason: String| Err(Refusal { name, reason, clears_at: None });
-        if let Some(version) = hiding.timelock_version.filter(|v| *v != TIMELOCK_VERSION) {
+        let other = hiding.timelock_version.filter(|version| *version != TIMELOCK_VERSION);
+        if let (Regime::Timelocked, Some(version)) = (how, other) {
             let reason = format!(
                 "the chain wants timelocked weights of version {version}, and version \
                  {TIMELOCK_VERSION} is known here: update this program"
             );
             return refusal("IncorrectCommitRevealVersion", reason);
         }
-        if hiding.open >= MAX_OPEN {
-            let reason =
-                format!("{} commits wait to be shown; wait for the next epoch", hiding.open);
+        let open = if how == Regime::Hashed { hiding.open_hashed } else { hiding.open_timelocked };
+        if open >= MAX_OPEN {
+            let reason = format!("{open} commits wait to be shown; wait for the next epoch");
             return refusal("TooManyUnrevealedCommits", reason);
         }
         Ok(())
@@ -182,7 +177,7 @@ impl WeightRules {
 
     fn check_rate(&self) -> Result<(), Refusal> {
         let from = self.last_update.saturating_add(self.rate_limit);
-        if self.last_update == 0 || u64::from(self.block) + 1 >= from {
+        if self.last_update == 0 || u64::from(self.best) + 1 >= from {
             return Ok(());
         }
         let name = match self.regime() {

@@ -46,15 +46,17 @@ impl Schedule {
             Self::Modulo { tempo, netuid } => {
                 let length = u64::from(tempo) + 1;
                 let shift = u64::from(netuid) + 1;
-                let epoch = (now + 1 + shift) / length + period;
-                Some((epoch * length).checked_sub(shift)?.max(now + 1))
+                let next = now.checked_add(1)?;
+                let epoch = next.checked_add(shift)? / length + period;
+                Some(epoch.checked_mul(length)?.checked_sub(shift)?.max(next))
             }
             Self::Stateful { tempo: 0, .. } => None,
             Self::Stateful { .. } => {
-                let target = self.epoch_at(now + 1) + period;
-                let last = now + 1 + (period + 1) * (MAX_TEMPO + SLACK);
+                let next = now.checked_add(1)?;
+                let target = self.epoch_at(next).checked_add(period)?;
+                let last = next.checked_add((period + 1) * (MAX_TEMPO + SLACK))?;
                 let mut schedule = self;
-                for block in now + 1..=last {
+                for block in next..=last {
                     if schedule.epoch_at(block) == target {
                         return Some(block);
                     }
@@ -65,12 +67,17 @@ impl Schedule {
         }
     }
 
+    /// Whether an epoch starts after the first block, and up to and with the last.
+    pub(crate) fn starts_between(self, first: u64, last: u64) -> bool {
+        (first.saturating_add(1)..=last).any(|block| self.epoch_at(block) != self.epoch_at(first))
+    }
+
     /// The epoch to which the block counts, where all blocks before it have been taken in.
     pub(crate) fn epoch_at(self, block: u64) -> u64 {
         match self {
-            Self::Stateful { index, .. } => index + u64::from(self.is_due(block)),
+            Self::Stateful { index, .. } => index.saturating_add(self.is_due(block).into()),
             Self::Modulo { tempo, netuid } => {
-                (block + u64::from(netuid) + 1) / (u64::from(tempo) + 1)
+                block.saturating_add(u64::from(netuid) + 1) / (u64::from(tempo) + 1)
             }
         }
     }
@@ -86,10 +93,16 @@ impl Schedule {
     /// The schedule after a block.
     fn after(self, block: u64) -> Self {
         let Self::Stateful { tempo, last, pending, index, since } = self else { return self };
-        let since = since + 1;
+        let since = since.saturating_add(1);
         let counted = Self::Stateful { tempo, last, pending, index, since };
         if counted.is_due(block) {
-            return Self::Stateful { tempo, last: block, pending: 0, index: index + 1, since: 0 };
+            return Self::Stateful {
+                tempo,
+                last: block,
+                pending: 0,
+                index: index.saturating_add(1),
+                since: 0,
+            };
         }
         counted
     }
@@ -101,7 +114,7 @@ impl Schedule {
 /// before the epoch in which they count.
 pub(crate) fn round(now_ms: u64, blocks: u64, block_ms: u64, genesis_s: u64, period_s: u64) -> u64 {
     const RESERVE: u64 = 3;
-    let wait = (blocks + RESERVE).saturating_mul(block_ms);
+    let wait = blocks.saturating_add(RESERVE).saturating_mul(block_ms);
     let since = now_ms.saturating_add(wait).saturating_sub(genesis_s.saturating_mul(1_000));
     (since / period_s.max(1).saturating_mul(1_000)).max(1)
 }
@@ -132,6 +145,28 @@ mod tests {
         assert_eq!(START.reveal_block(59, 1), Some(110));
         assert_eq!(START.reveal_block(10, 3), Some(160));
         assert_eq!(START.reveal_block(10, u64::MAX), None);
+    }
+
+    #[test]
+    fn an_epoch_s_start_between_two_blocks_is_seen() {
+        // Epochs start at 60, 110, ...
+        assert!(!START.starts_between(50, 59) && START.starts_between(57, 60));
+        assert!(START.starts_between(59, 60) && !START.starts_between(60, 60));
+        let modulo = Schedule::Modulo { tempo: 9, netuid: 1 };
+        assert!(modulo.starts_between(16, 18) && !modulo.starts_between(18, 27));
+    }
+
+    #[test]
+    fn what_a_chain_says_never_overflows() {
+        let most = u64::MAX;
+        for schedule in [
+            Schedule::Stateful { tempo: 1, last: most, pending: most, index: most, since: most },
+            Schedule::Modulo { tempo: u16::MAX, netuid: u16::MAX },
+        ] {
+            for now in [0, most - 1, most] {
+                let _ = schedule.reveal_block(now, 1);
+            }
+        }
     }
 
     #[test]

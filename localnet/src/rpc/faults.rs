@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// An answer that is lost comes so much later, when nobody waits for it any more.
 const LOST: Duration = Duration::from_secs(600);
@@ -43,7 +43,7 @@ impl Faults {
 pub(crate) struct SharedFaults {
     faults: Arc<Mutex<Faults>>,
     /// The server ends, and waits for the answers it owes.
-    ends: Arc<Notify>,
+    ends: Arc<watch::Sender<bool>>,
 }
 
 impl SharedFaults {
@@ -54,14 +54,15 @@ impl SharedFaults {
 
     /// Lets go of the answers that are lost or late.
     pub(crate) fn end(&self) {
-        self.ends.notify_waiters();
+        self.ends.send_replace(true);
     }
 
     /// Waits that long, unless the server ends.
     async fn wait(&self, time: Duration) {
+        let mut ends = self.ends.subscribe();
         tokio::select! {
             () = tokio::time::sleep(time) => {}
-            () = self.ends.notified() => {}
+            _ = ends.wait_for(|ends| *ends) => {}
         }
     }
 

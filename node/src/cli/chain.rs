@@ -66,7 +66,7 @@ Examples:
   iota register --chain test --netuid 9 --wallet.name cold --wallet.hotkey hot
   iota register --netuid 9 --limit 0.5 --yes")]
 pub struct RegisterArgs {
-    /// Register only if it costs no more than this, in TAO
+    /// Register only if it costs no more than this, in TAO [default: 5 % above the present price]
     #[arg(long, value_name = "TAO")]
     pub limit: Option<Rao>,
     /// The chain and subnet.

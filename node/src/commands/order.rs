@@ -70,7 +70,7 @@ impl Order {
         call: &Call,
         effect: Effect,
     ) -> Result<Option<Inclusion>> {
-        let fee = self.client.fee(signer, call).await.or_user("cannot read the fee")?;
+        let fee = self.client.fee(&signer.public(), call).await.or_user("cannot read the fee")?;
         let Some(effect) = self.agreed(signer, effect, Some(fee))? else { return Ok(None) };
         let included = self.client.submit(signer, call).await;
         let included = included.map_err(|error| refused(what, &error))?;

@@ -7,6 +7,9 @@ use super::order::{Effect, Order};
 use crate::cli::RegisterArgs;
 use crate::error::{Context, Result};
 
+/// Of the price, one part in so many is what it may rise by where no limit is given: 5 %.
+const RISE: u64 = 20;
+
 /// Burns the price and registers the hotkey.
 pub(super) async fn run(args: &RegisterArgs) -> Result<()> {
     let order = Order::open(&args.chain, &args.sign).await?;
@@ -15,12 +18,16 @@ pub(super) async fn run(args: &RegisterArgs) -> Result<()> {
     let what = format!("cannot register on subnet {netuid}");
     let cost = order.client.registration_cost(netuid).await.or_user(&what)?;
     let (address, hotkey) = (hotkey.ss58(), hotkey.public());
-    let call = match args.limit {
-        Some(Rao(limit)) => Call::RegisterLimit { netuid, hotkey, limit },
-        None => Call::BurnedRegister { netuid, hotkey },
-    };
-    let text = format!("registers {address} on subnet {netuid}, for {} now", Rao(cost));
-    let object = json!({ "netuid": netuid, "hotkey": address, "cost_rao": cost });
+    // Every registration makes the next one dearer, and others may come first.
+    let Rao(limit) = args.limit.unwrap_or(Rao(cost.saturating_add(cost / RISE)));
+    let call = Call::RegisterLimit { netuid, hotkey, limit };
+    let text = format!(
+        "registers {address} on subnet {netuid}, for {} now and {} at most",
+        Rao(cost),
+        Rao(limit)
+    );
+    let object =
+        json!({ "netuid": netuid, "hotkey": address, "cost_rao": cost, "limit_rao": limit });
     order.place(&what, &coldkey, &call, Effect::new(text, object)).await?;
     Ok(())
 }

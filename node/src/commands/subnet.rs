@@ -127,7 +127,10 @@ fn unknown(error: AdminError) -> Error {
             "names are those of the chain's `sudo_set_` calls".to_owned()
         }
         AdminError::Unknown { near, .. } => format!("did you mean {}?", near.join(", ")),
-        AdminError::Arguments { .. } => "pass `true` or `false`, or whole numbers".to_owned(),
+        AdminError::Arguments { .. } => {
+            "pass `true` or `false`, or whole numbers; what is neither cannot be set from here"
+                .to_owned()
+        }
         _ => "check `--chain`".to_owned(),
     };
     Error::argument(error).hint(hint)

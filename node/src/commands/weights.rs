@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use codec::{Decode, Encode};
-use iota_chain::{Committed, Regime, Weights, WeightsError};
+use iota_chain::{Committed, Regime, SubmitError, Weights, WeightsError};
 use serde_json::json;
 
 use super::order::{Effect, Order, refused};
@@ -33,8 +33,9 @@ async fn set(typed: &WeightArgs, chain: &ChainArgs, sign: &SignArgs) -> Result<(
     let account = hotkey.public();
     let rules = order.client.weight_rules(weights.netuid, weights.mechanism, &account);
     let rules = rules.await.or_user(WHAT)?;
-    rules.check(&weights).map_err(|refusal| explain(WHAT, WeightsError::Refused(refusal)))?;
     let regime = rules.regime();
+    let passed = rules.check(&weights, regime);
+    passed.map_err(|refusal| explain(WHAT, WeightsError::Refused(refusal)))?;
     if regime == Regime::Hashed {
         return Err(explain(WHAT, WeightsError::Regime(regime)));
     }
@@ -54,14 +55,29 @@ async fn commit(typed: &WeightArgs, keep: &Path, chain: &ChainArgs, sign: &SignA
     let weights = weights(typed, chain.netuid)?;
     let order = Order::open(chain, sign).await?;
     let hotkey = order.hotkey()?;
+    let account = hotkey.public();
+    let rules = order.client.weight_rules(weights.netuid, weights.mechanism, &account);
+    let rules = rules.await.or_user(WHAT)?;
+    let passed = rules.check(&weights, Regime::Hashed);
+    passed.map_err(|refusal| explain(WHAT, WeightsError::Refused(refusal)))?;
+    if rules.regime() == Regime::Plain {
+        return Err(explain(WHAT, WeightsError::Regime(Regime::Plain)));
+    }
     let effect = effect(&weights, Regime::Hashed);
     let Some(effect) = order.agreed(&hotkey, effect, None)? else { return Ok(()) };
     let write = |committed: &Committed| write(keep, &committed.encode());
-    let (at, committed) = order
-        .client
-        .commit_weights(&hotkey, &weights, write)
-        .await
-        .map_err(|error| explain(WHAT, error))?;
+    let done = order.client.commit_weights(&hotkey, &weights, write).await;
+    let (at, committed) = done.map_err(|error| {
+        let is_refused = matches!(
+            error,
+            WeightsError::Submit(SubmitError::Rejected { .. } | SubmitError::Failed { .. })
+        );
+        // What the chain has not taken need not be shown. Otherwise it may have.
+        if is_refused && let Err(error) = std::fs::remove_file(keep) {
+            tracing::debug!(%error, "the commit's file stays");
+        }
+        explain(WHAT, error)
+    })?;
     order.done(effect, at, &json!({ "reveal_block": committed.reveal_block }))
 }
 
@@ -128,16 +144,24 @@ fn explain(what: &str, error: WeightsError) -> Error {
 /// Writes a new file that only its owner reads, whole or not at all.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    if path.exists() {
-        let text = format!("{} exists already", path.display());
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
-    let part = path.with_extension("part");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let exists = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            io::Error::new(error.kind(), format!("{} exists already", path.display()))
+        }
+        _ => error,
+    };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    let mut file = file.map_err(exists)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        // Fails where there is a file, which may be of another commit.
+        .and_then(|()| std::fs::hard_link(&part, path));
+    std::fs::remove_file(&part)?;
+    written.map_err(exists)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

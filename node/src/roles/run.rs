@@ -30,8 +30,6 @@ use crate::report::Report;
 const MAX_CHUNKS: u32 = 64;
 /// Greatest multiple of the contributors' median norm, Q8.
 const MEDIAN_MULTIPLE: u32 = 4 << 8;
-/// Draws of one head per epoch at most: a bound on logs, far above what is possible.
-const MAX_K: u32 = 1 << 20;
 /// 2^40, the unit of clip bounds.
 const RMS_ONE: u64 = 1 << 40;
 
@@ -168,7 +166,11 @@ impl Run {
     /// How receipts are counted.
     #[must_use]
     pub fn count_rule(&self, plan: &Plan) -> CountRule {
-        CountRule { epoch: plan.epoch, tokens: self.targets() as u32, max_k: MAX_K }
+        CountRule {
+            epoch: plan.epoch,
+            tokens: self.targets() as u32,
+            max_k: self.manifest.max_draws,
+        }
     }
 
     /// How a head's or body's router behaves.

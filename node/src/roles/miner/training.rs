@@ -128,7 +128,8 @@ impl Training {
             Request::Forward { mb, .. } => (*mb, true),
             Request::Backward { mb, .. } => (*mb, false),
         };
-        if mb.epoch != self.plan.epoch || usize::from(mb.head) >= self.plan.stages[0].len() {
+        let is_head = usize::from(mb.head) < self.plan.stages[0].len();
+        if mb.epoch != self.plan.epoch || !is_head || mb.k >= self.run.manifest.max_draws {
             return Reply::Refused;
         }
         let queue = if forward { &self.forwards } else { &self.backwards };
