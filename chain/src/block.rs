@@ -6,8 +6,9 @@ use subxt::dynamic;
 use subxt::ext::scale_decode::DecodeAsType;
 use subxt::ext::scale_value::Value;
 
-use crate::client::{AtBlock, Client, rpc};
+use crate::client::{AtBlock, Client, height, rpc};
 use crate::error::ReadError;
+use crate::storage::Storage;
 use crate::value::{bytes, field, list, variant};
 use crate::{Hash, Hotkey};
 
@@ -152,16 +153,27 @@ impl Client {
         neurons(&self.at(at).await?, netuid).await
     }
 
+    /// The commitments of a subnet at a block.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn commitments(
+        &self,
+        netuid: u16,
+        at: Hash,
+    ) -> Result<Vec<CommittedFields>, ReadError> {
+        commitments(&self.at(at).await?, netuid).await
+    }
+
     /// Everything a role reads of a block.
     ///
     /// # Errors
     /// [`ReadError`].
     pub async fn block_view(&self, netuid: u16, hash: Hash) -> Result<BlockView, ReadError> {
         let at = self.at(hash).await?;
-        let number = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
-        let now = dynamic::storage::<(), u64>("Timestamp", "Now");
-        let timestamp = rpc("the timestamp", at.storage().fetch(now, ())).await?;
-        let timestamp_ms = timestamp.decode().map_err(|e| form("the timestamp", &e))?;
+        let number = height(&at);
+        let time = Storage::new(&at, "Timestamp", "the timestamp");
+        let timestamp_ms = time.get("Now", ()).await?.unwrap_or(0);
         let (pulses, drand) = pulses(&at).await?;
         Ok(BlockView {
             number,
@@ -175,10 +187,6 @@ impl Client {
     }
 }
 
-fn form(what: &'static str, reason: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Form { what, reason: reason.to_string() }
-}
-
 async fn neurons(at: &AtBlock, netuid: u16) -> Result<Vec<Neuron>, ReadError> {
     const WHAT: &str = "the neurons";
     let call = dynamic::runtime_api_call::<_, Vec<NeuronLite>>(
@@ -188,7 +196,7 @@ async fn neurons(at: &AtBlock, netuid: u16) -> Result<Vec<Neuron>, ReadError> {
     );
     let found = rpc(WHAT, at.runtime_apis().call(call)).await?;
     if found.len() > MAX_NEURONS {
-        return Err(form(WHAT, &format!("{} neurons", found.len())));
+        return Err(ReadError::form(WHAT, format!("{} neurons", found.len())));
     }
     Ok(found.into_iter().map(NeuronLite::read).collect())
 }
@@ -204,17 +212,17 @@ async fn commitments(at: &AtBlock, netuid: u16) -> Result<Vec<CommittedFields>, 
     while let Some(entry) = entries.next().await {
         let entry =
             entry.map_err(|error| ReadError::Rpc { what: WHAT, reason: error.to_string() })?;
-        let key = entry.key().map_err(|error| form(WHAT, &error))?;
-        let (_, hotkey) = key.decode().map_err(|error| form(WHAT, &error))?;
+        let key = entry.key().map_err(|error| ReadError::form(WHAT, error))?;
+        let (_, hotkey) = key.decode().map_err(|error| ReadError::form(WHAT, error))?;
         let value: Value =
-            entry.value().decode_as::<Value>().map_err(|error| form(WHAT, &error))?;
+            entry.value().decode_as::<Value>().map_err(|error| ReadError::form(WHAT, error))?;
         let block = field(&value, "block").and_then(|block| block.as_u128()).unwrap_or(0);
         let info = field(&value, "info").and_then(|info| field(info, "fields"));
         let fields = info.map(list).unwrap_or_default();
         let fields = fields.into_iter().take(MAX_FIELDS).map(raw).collect();
         found.push((hotkey, u32::try_from(block).unwrap_or(u32::MAX), fields));
         if found.len() > MAX_NEURONS {
-            return Err(form(WHAT, &"too many"));
+            return Err(ReadError::form(WHAT, "too many"));
         }
     }
     Ok(found)
@@ -240,10 +248,10 @@ async fn pulses(at: &AtBlock) -> Result<(Vec<Pulse>, Option<Drand>), ReadError> 
     let Some(last) = rpc(WHAT, at.storage().try_fetch(last, ())).await? else {
         return Ok((Vec::new(), None));
     };
-    let last: u64 = last.decode().map_err(|error| form(WHAT, &error))?;
+    let last: u64 = last.decode().map_err(|error| ReadError::form(WHAT, error))?;
     let config = dynamic::storage::<(), Value>("Drand", "BeaconConfig");
     let config = rpc(WHAT, at.storage().fetch(config, ())).await?;
-    let config: Value = config.decode().map_err(|error| form(WHAT, &error))?;
+    let config: Value = config.decode().map_err(|error| ReadError::form(WHAT, error))?;
     let number = |name| field(&config, name).and_then(|value| value.as_u128());
     let drand = number("genesis_time").zip(number("period")).map(|(genesis, period)| Drand {
         genesis_s: u64::try_from(genesis).unwrap_or(0),
@@ -255,7 +263,7 @@ async fn pulses(at: &AtBlock) -> Result<(Vec<Pulse>, Option<Drand>), ReadError> 
         let Some(pulse) = rpc(WHAT, at.storage().try_fetch(address, (round,))).await? else {
             continue;
         };
-        let pulse: Value = pulse.decode().map_err(|error| form(WHAT, &error))?;
+        let pulse: Value = pulse.decode().map_err(|error| ReadError::form(WHAT, error))?;
         let randomness = field(&pulse, "randomness").and_then(bytes);
         if let Some(randomness) = randomness.and_then(|bytes| bytes.try_into().ok()) {
             found.push(Pulse { round, randomness });

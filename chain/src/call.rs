@@ -1,9 +1,10 @@
 //! The extrinsics we send, as values that are encoded against the chain's metadata.
 
-use subxt::dynamic::Value;
-use subxt::tx::DynamicPayload;
+use std::net::SocketAddr;
 
 use crate::{Hash, Hotkey};
+
+mod encode;
 
 /// One field of a `Commitments` slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +82,8 @@ pub enum Call {
         netuid: u16,
         /// Protocol version.
         version: u32,
-        /// The address as an integer.
-        ip: u128,
-        /// The port.
-        port: u16,
-        /// 4 or 6.
-        ip_type: u8,
+        /// Where.
+        at: SocketAddr,
     },
     /// Stake TAO on a hotkey.
     AddStake {
@@ -140,6 +137,72 @@ pub enum Call {
         limit: u64,
         /// Whether to take back as much as the limit lets pass, rather than nothing.
         partial: bool,
+    },
+    /// Move stake from a hotkey and subnet to others.
+    MoveStake {
+        /// Where it lies.
+        from: (Hotkey, u16),
+        /// Where it goes.
+        to: (Hotkey, u16),
+        /// Alpha of the first subnet, in rao.
+        amount: u64,
+    },
+    /// Give stake on a hotkey to another coldkey.
+    TransferStake {
+        /// Who gets it.
+        coldkey: Hotkey,
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet where it lies.
+        from: u16,
+        /// The subnet where it goes.
+        to: u16,
+        /// Alpha of the first subnet, in rao.
+        amount: u64,
+    },
+    /// Turn one subnet's alpha on a hotkey into another's.
+    SwapStake {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet of which alpha is given.
+        from: u16,
+        /// The subnet of which alpha is got.
+        to: u16,
+        /// Alpha given, in rao.
+        amount: u64,
+        /// Alpha got for one at least, in billionths, and whether a part of the order will do.
+        limit: Option<(u64, bool)>,
+    },
+    /// Lend shares of a hotkey's stake to other hotkeys.
+    SetChildren {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet.
+        netuid: u16,
+        /// Shares of 2^64, and who gets them.
+        children: Vec<(u64, Hotkey)>,
+    },
+    /// Set what a hotkey keeps of what lent stake earns.
+    SetChildkeyTake {
+        /// The hotkey.
+        hotkey: Hotkey,
+        /// The subnet.
+        netuid: u16,
+        /// Of 65535.
+        take: u16,
+    },
+    /// Register a hotkey for work that was done.
+    PowRegister {
+        /// The subnet.
+        netuid: u16,
+        /// The block that the work is for.
+        block: u64,
+        /// What was found.
+        nonce: u64,
+        /// The seal that it gives.
+        seal: Hash,
+        /// The hotkey.
+        hotkey: Hotkey,
     },
     /// Set any parameter that AdminUtils has a call for.
     Admin {
@@ -218,196 +281,4 @@ pub enum Call {
     Sudo(Box<Call>),
     /// All or nothing, in one extrinsic.
     Batch(Vec<Call>),
-}
-
-fn number(value: impl Into<u128>) -> Value {
-    Value::u128(value.into())
-}
-
-fn account(key: &Hotkey) -> Value {
-    Value::from_bytes(key)
-}
-
-fn list(values: &[u16]) -> Value {
-    Value::unnamed_composite(values.iter().map(|value| number(*value)))
-}
-
-fn trade(hotkey: &Hotkey, netuid: u16, amount: u64, limit: u64, partial: bool) -> Vec<Value> {
-    vec![account(hotkey), number(netuid), number(amount), number(limit), Value::bool(partial)]
-}
-
-impl Argument {
-    fn value(self) -> Value {
-        match self {
-            Self::Bool(yes) => Value::bool(yes),
-            Self::Number(value) => u128::try_from(value).map_or(Value::i128(value), Value::u128),
-        }
-    }
-}
-
-impl Field {
-    fn value(&self) -> Value {
-        match self {
-            Self::None => Value::unnamed_variant("None", []),
-            Self::Bytes(bytes) if bytes.len() <= 128 => {
-                Value::unnamed_variant(format!("Raw{}", bytes.len()), [Value::from_bytes(bytes)])
-            }
-            Self::Bytes(bytes) => Value::unnamed_variant("BigRaw", [Value::from_bytes(bytes)]),
-        }
-    }
-}
-
-impl Hyperparameter {
-    fn parts(self) -> (&'static str, &'static str, Value) {
-        match self {
-            Self::Tempo(v) => ("sudo_set_tempo", "tempo", number(v)),
-            Self::WeightsSetRateLimit(v) => {
-                ("sudo_set_weights_set_rate_limit", "weights_set_rate_limit", number(v))
-            }
-            Self::CommitRevealWeightsEnabled(v) => {
-                ("sudo_set_commit_reveal_weights_enabled", "enabled", Value::bool(v))
-            }
-            Self::MaxAllowedValidators(v) => {
-                ("sudo_set_max_allowed_validators", "max_allowed_validators", number(v))
-            }
-            Self::MinAllowedWeights(v) => {
-                ("sudo_set_min_allowed_weights", "min_allowed_weights", number(v))
-            }
-            Self::ServingRateLimit(v) => {
-                ("sudo_set_serving_rate_limit", "serving_rate_limit", number(v))
-            }
-            Self::ImmunityPeriod(v) => ("sudo_set_immunity_period", "immunity_period", number(v)),
-            Self::SubtokenEnabled(v) => {
-                ("sudo_set_subtoken_enabled", "subtoken_enabled", Value::bool(v))
-            }
-            Self::SubnetEmissionEnabled(v) => {
-                ("sudo_set_subnet_emission_enabled", "enabled", Value::bool(v))
-            }
-        }
-    }
-}
-
-impl Call {
-    /// Pallet, call and arguments. Arguments are positional: names moved between runtime versions,
-    /// their order did not.
-    fn parts(&self) -> (&'static str, &str, Vec<Value>) {
-        let subtensor = "SubtensorModule";
-        match self {
-            Self::Transfer { dest, value } => (
-                "Balances",
-                "transfer_keep_alive",
-                vec![Value::unnamed_variant("Id", [account(dest)]), number(*value)],
-            ),
-            Self::BurnedRegister { netuid, hotkey } => {
-                (subtensor, "burned_register", vec![number(*netuid), account(hotkey)])
-            }
-            Self::RegisterNetwork { hotkey } => {
-                (subtensor, "register_network", vec![account(hotkey)])
-            }
-            Self::StartCall { netuid } => (subtensor, "start_call", vec![number(*netuid)]),
-            Self::ServeAxon { netuid, version, ip, port, ip_type } => (
-                subtensor,
-                "serve_axon",
-                vec![
-                    number(*netuid),
-                    number(*version),
-                    number(*ip),
-                    number(*port),
-                    number(*ip_type),
-                    number(0u8),
-                    number(0u8),
-                    number(0u8),
-                ],
-            ),
-            Self::AddStake { hotkey, netuid, amount } => {
-                (subtensor, "add_stake", vec![account(hotkey), number(*netuid), number(*amount)])
-            }
-            Self::RegisterLimit { netuid, hotkey, limit } => (
-                subtensor,
-                "register_limit",
-                vec![number(*netuid), account(hotkey), number(*limit)],
-            ),
-            Self::AddStakeLimit { hotkey, netuid, amount, limit, partial } => {
-                (subtensor, "add_stake_limit", trade(hotkey, *netuid, *amount, *limit, *partial))
-            }
-            Self::RemoveStake { hotkey, netuid, amount } => {
-                (subtensor, "remove_stake", vec![account(hotkey), number(*netuid), number(*amount)])
-            }
-            Self::RemoveStakeLimit { hotkey, netuid, amount, limit, partial } => {
-                (subtensor, "remove_stake_limit", trade(hotkey, *netuid, *amount, *limit, *partial))
-            }
-            Self::Admin { call, arguments } => {
-                ("AdminUtils", call, arguments.iter().map(|a| a.value()).collect())
-            }
-            Self::SetWeights { netuid, mechanism, dests, weights, version_key } => (
-                subtensor,
-                "set_mechanism_weights",
-                vec![
-                    number(*netuid),
-                    number(*mechanism),
-                    list(dests),
-                    list(weights),
-                    number(*version_key),
-                ],
-            ),
-            Self::CommitTimelockedWeights { netuid, mechanism, commit, round, version } => (
-                subtensor,
-                "commit_timelocked_mechanism_weights",
-                vec![
-                    number(*netuid),
-                    number(*mechanism),
-                    Value::from_bytes(commit),
-                    number(*round),
-                    number(*version),
-                ],
-            ),
-            Self::CommitWeights { netuid, mechanism, hash } => (
-                subtensor,
-                "commit_mechanism_weights",
-                vec![number(*netuid), number(*mechanism), Value::from_bytes(hash)],
-            ),
-            Self::RevealWeights { netuid, mechanism, uids, values, salt, version_key } => (
-                subtensor,
-                "reveal_mechanism_weights",
-                vec![
-                    number(*netuid),
-                    number(*mechanism),
-                    list(uids),
-                    list(values),
-                    list(salt),
-                    number(*version_key),
-                ],
-            ),
-            Self::SetCommitment { netuid, fields } => {
-                let fields = Value::unnamed_composite(fields.iter().map(Field::value));
-                let info = Value::named_composite([("fields", fields)]);
-                ("Commitments", "set_commitment", vec![number(*netuid), info])
-            }
-            Self::SetHyperparameter { netuid, parameter } => {
-                let (call, _, value) = parameter.parts();
-                ("AdminUtils", call, vec![number(*netuid), value])
-            }
-            Self::SetAdminFreezeWindow(blocks) => {
-                ("AdminUtils", "sudo_set_admin_freeze_window", vec![number(*blocks)])
-            }
-            Self::Sudo(call) => ("Sudo", "sudo", vec![call.value()]),
-            Self::Batch(calls) => (
-                "Utility",
-                "batch_all",
-                vec![Value::unnamed_composite(calls.iter().map(Self::value))],
-            ),
-        }
-    }
-
-    /// The call as an argument of another call.
-    fn value(&self) -> Value {
-        let (pallet, call, arguments) = self.parts();
-        Value::unnamed_variant(pallet, [Value::unnamed_variant(call, arguments)])
-    }
-
-    /// The call as a payload.
-    pub(crate) fn payload(&self) -> DynamicPayload<Vec<Value>> {
-        let (pallet, call, arguments) = self.parts();
-        subxt::dynamic::transaction(pallet, call, arguments)
-    }
 }

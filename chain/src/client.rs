@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use subxt::PolkadotConfig;
 use subxt::client::OnlineClientAtBlock;
-use subxt::dynamic;
-use subxt::ext::scale_decode::DecodeAsType;
 use tokio::time::timeout;
 
 use crate::courier::Courier;
 use crate::error::{ConnectError, ReadError};
 use crate::link::{Connection, Link};
+use crate::storage::Storage;
 use crate::{Hash, Hotkey};
 
 /// A client at a block.
@@ -43,6 +42,11 @@ pub struct BlockStream {
     next: u64,
     finalized: u64,
     blocks: Option<subxt::client::Blocks<PolkadotConfig>>,
+}
+
+/// The height of a block.
+pub(crate) fn height(at: &AtBlock) -> u32 {
+    u32::try_from(at.block_number()).unwrap_or(u32::MAX)
 }
 
 /// Runs a read with a time-out.
@@ -137,58 +141,14 @@ impl Client {
         rpc("the finalized block", self.link.current().online.at_current_block()).await
     }
 
-    /// Number and hash of the last finalized block.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn finalized(&self) -> Result<(u32, Hash), ReadError> {
-        let at = self.latest().await?;
-        Ok((u32::try_from(at.block_number()).unwrap_or(u32::MAX), at.block_hash().0))
-    }
-
-    /// Free balance in rao at the last finalized block.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn balance(&self, account: &Hotkey) -> Result<u64, ReadError> {
-        #[derive(DecodeAsType)]
-        #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-        struct Account {
-            data: Data,
-        }
-        #[derive(DecodeAsType)]
-        #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-        struct Data {
-            free: u64,
-        }
-        let at = self.latest().await?;
-        let address = dynamic::storage::<(Hotkey,), Account>("System", "Account");
-        let found = rpc("the balance", at.storage().try_fetch(address, (*account,))).await?;
-        let form = |error: &dyn std::fmt::Display| ReadError::Form {
-            what: "the balance",
-            reason: error.to_string(),
-        };
-        match found {
-            Some(found) => Ok(found.decode().map_err(|error| form(&error))?.data.free),
-            None => Ok(0),
-        }
-    }
-
     /// The hotkey of a subnet's owner, who publishes runs there.
     ///
     /// # Errors
     /// [`ReadError`].
     pub async fn subnet_owner_hotkey(&self, netuid: u16) -> Result<Option<Hotkey>, ReadError> {
-        const WHAT: &str = "the subnet's owner";
         let at = self.latest().await?;
-        let address = dynamic::storage::<(u16,), Hotkey>("SubtensorModule", "SubnetOwnerHotkey");
-        let found = rpc(WHAT, at.storage().try_fetch(address, (netuid,))).await?;
-        let decode = |error: &dyn std::fmt::Display| ReadError::Form {
-            what: WHAT,
-            reason: error.to_string(),
-        };
-        let owner =
-            found.map(|found| found.decode().map_err(|error| decode(&error))).transpose()?;
+        let of = Storage::new(&at, "SubtensorModule", "the subnet's owner");
+        let owner: Option<Hotkey> = of.get("SubnetOwnerHotkey", (netuid,)).await?;
         // Where there is no subnet, the entry has its default.
         Ok(owner.filter(|owner| *owner != Hotkey::default()))
     }
@@ -250,7 +210,7 @@ impl BlockStream {
             self.finalized = self.finalized.max(block.number());
         }
         let at = rpc(WHAT, self.client.link.current().online.at_block(self.next)).await?;
-        let found = (u32::try_from(self.next).unwrap_or(u32::MAX), at.block_hash().0);
+        let found = (height(&at), at.block_hash().0);
         self.next += 1;
         Ok(found)
     }

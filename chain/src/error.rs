@@ -85,6 +85,13 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// An answer of another form than expected.
+    pub(crate) fn form(what: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Form { what, reason: reason.to_string() }
+    }
+}
+
 /// Why an extrinsic has no effect.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -19,7 +19,6 @@ impl Client {
     /// # Errors
     /// [`ReadError`]; also where the chain does not know the call.
     pub async fn fee(&self, account: &Hotkey, call: &Call) -> Result<u64, ReadError> {
-        let form = |reason: String| ReadError::Form { what: WHAT, reason };
         let at = self.latest().await?;
         let nonce = self.next_nonce(account).await?;
         let signed = signable_at(&at, &call.payload(), nonce)
@@ -28,7 +27,7 @@ impl Client {
                     (AccountId32(*account), MultiSignature::Sr25519([1; 64]));
                 signable.sign_with_account_and_signature(&account, &signature)
             })
-            .map_err(|error| form(error.to_string()))?
+            .map_err(|error| ReadError::form(WHAT, error))?
             .into_encoded();
         let asked = [&signed[..], &(signed.len() as u32).encode()].concat();
         let asked = format!("0x{}", hex::encode(asked));
@@ -37,7 +36,7 @@ impl Client {
         let connection = self.link.current();
         let answer = rpc(WHAT, connection.rpc.request::<String>("state_call", params)).await?;
         let bytes = answer.strip_prefix("0x").and_then(|hex| hex::decode(hex).ok());
-        bytes.and_then(|bytes| partial_fee(&bytes)).ok_or_else(|| form(answer))
+        bytes.and_then(|bytes| partial_fee(&bytes)).ok_or_else(|| ReadError::form(WHAT, answer))
     }
 }
 

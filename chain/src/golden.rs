@@ -105,7 +105,7 @@ fn all_calls() -> Vec<Call> {
         Call::RegisterLimit { netuid, hotkey, limit },
         Call::RegisterNetwork { hotkey },
         Call::StartCall { netuid },
-        Call::ServeAxon { netuid, version: 1, ip: 2, port: 3, ip_type: 4 },
+        Call::ServeAxon { netuid, version: 1, at: "10.0.0.1:3".parse().unwrap() },
         Call::AddStake { hotkey, netuid, amount },
         Call::AddStakeLimit { hotkey, netuid, amount, limit, partial },
         Call::RemoveStake { hotkey, netuid, amount },

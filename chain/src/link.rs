@@ -127,6 +127,12 @@ impl Link {
     }
 }
 
+/// Whether a URL is a websocket's.
+fn check(url: &str) -> Result<(), ConnectError> {
+    let is_websocket = url.starts_with("ws://") || url.starts_with("wss://");
+    if is_websocket { Ok(()) } else { Err(ConnectError::Url(url.to_owned())) }
+}
+
 async fn answers(connection: &Connection) -> bool {
     matches!(timeout(REDIAL, connection.online.at_current_block()).await, Ok(Ok(_)))
 }
@@ -136,9 +142,7 @@ async fn dial(
     url: &str,
     within: Duration,
 ) -> Result<(OnlineClient<PolkadotConfig>, RpcClient), ConnectError> {
-    if !(url.starts_with("ws://") || url.starts_with("wss://")) {
-        return Err(ConnectError::Url(url.to_owned()));
-    }
+    check(url)?;
     let refused = |reason: String| ConnectError::Refused { url: url.to_owned(), reason };
     let late = |_| ConnectError::Timeout { url: url.to_owned(), within };
     let rpc = timeout(within, RpcClient::from_insecure_url(url))
@@ -172,9 +176,7 @@ async fn dial(
 /// # Errors
 /// [`ConnectError`].
 pub async fn metadata(url: &str, within: Duration) -> Result<Vec<u8>, ConnectError> {
-    if !(url.starts_with("ws://") || url.starts_with("wss://")) {
-        return Err(ConnectError::Url(url.to_owned()));
-    }
+    check(url)?;
     let refused = |error: subxt::rpcs::Error| ConnectError::Refused {
         url: url.to_owned(),
         reason: deepest(&error),

@@ -116,8 +116,7 @@ impl Client {
         );
         let found = rpc(WHAT, at.runtime_apis().call(call)).await?;
         if found.len() > MAX_STAKES {
-            let reason = format!("{} entries", found.len());
-            return Err(ReadError::Form { what: WHAT, reason });
+            return Err(ReadError::form(WHAT, format_args!("{} entries", found.len())));
         }
         let mut stakes: Vec<Stake> = found
             .into_iter()

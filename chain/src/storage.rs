@@ -38,10 +38,8 @@ impl<'a> Storage<'a> {
         }
         let address = dynamic::storage::<K, V>(self.pallet, entry);
         let found = rpc(self.what, self.at.storage().try_fetch(address, key)).await?;
-        let form = |error: &dyn std::fmt::Display| ReadError::Form {
-            what: self.what,
-            reason: format!("{}.{entry}: {error}", self.pallet),
-        };
-        found.map(|found| found.decode().map_err(|error| form(&error))).transpose()
+        let form =
+            |error| ReadError::form(self.what, format_args!("{}.{entry}: {error}", self.pallet));
+        found.map(|found| found.decode().map_err(form)).transpose()
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Hotkey;
 use crate::call::Call;
-use crate::client::{AtBlock, Client, rpc};
+use crate::client::{AtBlock, Client, height, rpc};
 use crate::courier::{Account, Answer, Inclusion, Outcome};
 use crate::error::{ReadError, SubmitError};
 use crate::key::{Keypair, to_ss58};
@@ -166,7 +166,7 @@ impl Client {
         let signed = signable.and_then(|mut signable| signable.sign(signer));
         let signed = signed.inspect_err(|_| account.nonces().give_back(nonce));
         let signed = signed.map_err(|error| SubmitError::Encode(error.to_string()))?.into_encoded();
-        let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
+        let block = height(&at);
         let signed = Signed {
             hash: blake2_256(&signed),
             bytes: signed.into(),

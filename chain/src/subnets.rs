@@ -7,6 +7,7 @@ use subxt::ext::scale_value::{Composite, Primitive, Value, ValueDef};
 use crate::Hotkey;
 use crate::client::{Client, rpc};
 use crate::error::ReadError;
+use crate::storage::Storage;
 use crate::value::{bytes, field, list, variant};
 
 /// Most subnets read.
@@ -23,11 +24,11 @@ pub struct Subnet {
     pub owner: Hotkey,
     /// Blocks per epoch.
     pub tempo: u16,
-    /// Rao of TAO and of alpha in its pool, and of alpha outside.
+    /// TAO in its pool, in rao.
     pub tao_in: u64,
-    /// Alpha in the pool.
+    /// Alpha in its pool, in rao.
     pub alpha_in: u64,
-    /// Alpha outside.
+    /// Alpha outside of it, in rao.
     pub alpha_out: u64,
     /// Rao of TAO for one alpha.
     pub price: u64,
@@ -52,10 +53,6 @@ struct Price {
     price: u64,
 }
 
-fn form(what: &'static str, reason: impl std::fmt::Display) -> ReadError {
-    ReadError::Form { what, reason: reason.to_string() }
-}
-
 impl Client {
     /// All subnets, by number.
     ///
@@ -78,7 +75,7 @@ impl Client {
         let (all, prices) =
             tokio::try_join!(rpc(WHAT, apis.call(all)), rpc(WHAT, apis.call(prices)))?;
         if all.len() > MAX_SUBNETS || prices.len() > MAX_SUBNETS {
-            return Err(form(WHAT, format!("{} subnets", all.len())));
+            return Err(ReadError::form(WHAT, format_args!("{} subnets", all.len())));
         }
         let price = |netuid| {
             let found = prices.iter().find(|price| price.netuid == netuid);
@@ -118,7 +115,7 @@ impl Client {
     pub async fn registration_cost(&self, netuid: u16) -> Result<u64, ReadError> {
         const WHAT: &str = "the cost of a registration";
         let at = self.latest().await?;
-        let of = crate::storage::Storage::new(&at, "SubtensorModule", WHAT);
+        let of = Storage::new(&at, "SubtensorModule", WHAT);
         Ok(of.get::<_, u64>("Burn", (netuid,)).await?.unwrap_or(0))
     }
 
@@ -134,11 +131,11 @@ impl Client {
         const WHAT: &str = "the hyperparameters";
         const API: &str = "SubnetInfoRuntimeApi";
         let at = self.latest().await?;
-        let trait_ = at.metadata_ref().runtime_api_trait_by_name(API);
+        let known = at.metadata_ref().runtime_api_trait_by_name(API);
         // Later forms say more.
         let method = ["get_subnet_hyperparams_v3", "get_subnet_hyperparams_v2"]
             .into_iter()
-            .find(|method| trait_.is_some_and(|api| api.method_by_name(method).is_some()))
+            .find(|method| known.is_some_and(|api| api.method_by_name(method).is_some()))
             .unwrap_or("get_subnet_hyperparams");
         let call = dynamic::runtime_api_call::<_, Value>(API, method, (netuid,));
         let found = rpc(WHAT, at.runtime_apis().call(call)).await?;

@@ -22,6 +22,9 @@ pub use rules::{Refusal, WeightRules};
 
 use rules::{Hiding, TIMELOCK_VERSION};
 
+/// Blocks by which the chain's head is ahead of what is final, at most; a chain that claims more is
+/// not waited for.
+const MAX_LAG: u64 = 16;
 /// Numbers in the salt of a hash.
 const SALT: usize = 8;
 
@@ -244,17 +247,19 @@ impl Client {
     ) -> Result<WeightRules, WeightsError> {
         let (netuid, mechanism, hotkey) = (weights.netuid, weights.mechanism, signer.public());
         let read = || self.weight_rules(netuid, mechanism, &hotkey);
-        let mut blocks = None;
-        loop {
-            let rules = self.persistently(read).await?;
-            rules.check(weights, how.unwrap_or(rules.regime())).map_err(WeightsError::Refused)?;
+        let mut rules = self.persistently(read).await?;
+        let mut blocks = BlockStream::new(self.clone(), rules.block.saturating_add(1));
+        // The epoch starts within as many blocks as the chain's head is ahead of what is final.
+        for _ in 0..2 * MAX_LAG {
             if !rules.is_between_epochs() {
-                return Ok(rules);
+                break;
             }
             tracing::debug!(block = rules.best, "a commit waits for the epoch's start");
-            let next = BlockStream::new(self.clone(), rules.block.saturating_add(1));
-            blocks.get_or_insert(next).next().await?;
+            blocks.next().await?;
+            rules = self.persistently(read).await?;
         }
+        rules.check(weights, how.unwrap_or(rules.regime())).map_err(WeightsError::Refused)?;
+        Ok(rules)
     }
 }
 
@@ -263,7 +268,7 @@ impl WeightRules {
     /// as blocks take to be final, about.
     fn is_between_epochs(&self) -> bool {
         let Some(hiding) = &self.hiding else { return false };
-        let lag = u64::from(self.best - self.block);
+        let lag = u64::from(self.best.saturating_sub(self.block)).min(MAX_LAG);
         let next = u64::from(self.best).saturating_add(1);
         hiding.schedule.starts_between(next, next.saturating_add(lag))
     }

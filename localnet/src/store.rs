@@ -136,7 +136,7 @@ impl Store {
             let about = (chain.genesis_hash(), chain.metadata_hash()).encode();
             write.open_table(ABOUT)?.insert(CHAIN, &about[..])?;
             let mut state = write.open_table(STATE)?;
-            for (key, value) in chain.newest_pairs() {
+            for (key, value) in chain.pairs(None).expect("the newest state is kept") {
                 state.insert(&key[..], &value[..])?;
             }
             let mut blocks = write.open_table(BLOCKS)?;

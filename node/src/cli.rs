@@ -9,25 +9,31 @@ mod chain;
 mod demo;
 mod localnet;
 mod order;
+mod publish;
 mod role;
 mod run;
+mod stake;
+mod subnet;
 mod wallet;
+mod weights;
 
-pub use chain::{ChainArgs, ChainCommand, MetagraphArgs, RegisterArgs};
+pub use chain::{ChainArgs, ChainCommand, HistoryArgs, MetagraphArgs, RegisterArgs};
 pub use demo::DemoArgs;
 pub use localnet::{
     DevArgs, FaultsArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs,
     StateCommand, WarpArgs,
 };
-pub use order::{
-    PriceArgs, SignArgs, StakeCommand, SubnetCommand, TransferArgs, WeightArgs, WeightsCommand,
-};
+pub use order::{SignArgs, TransferArgs};
+pub use publish::{AxonCommand, CommitmentCommand};
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
+pub use stake::{AlphaArgs, ChildCommand, DestinationArgs, PriceArgs, StakeCommand, TradeArgs};
+pub use subnet::SubnetCommand;
 pub use wallet::{
     WalletArgs, WalletCommand, WalletFlags, WalletNewArgs, WalletRegenArgs, WalletSignArgs,
     WalletVerifyArgs, WhichKey,
 };
+pub use weights::{WeightArgs, WeightsCommand};
 
 /// Train one model together, over the internet, on a Bittensor subnet.
 ///
@@ -73,19 +79,30 @@ pub enum Command {
     Chain(ChainCommand),
     /// Show who is on a subnet
     Metagraph(MetagraphArgs),
+    /// Show what a wallet had and earned, block by block
+    History(HistoryArgs),
     /// Make and show wallets, in btcli's files
     Wallet(WalletArgs),
-    /// Register a hotkey on a subnet by burning its price
+    /// Register a hotkey on a subnet by burning its price, or by work
     Register(RegisterArgs),
-    /// Stake on a hotkey, and take it back
+    /// Stake on a hotkey, move it, and take it back
     #[command(subcommand)]
     Stake(StakeCommand),
+    /// Lend a hotkey's stake to other hotkeys
+    #[command(subcommand)]
+    Child(ChildCommand),
     /// Create, start and set subnets
     #[command(subcommand)]
     Subnet(SubnetCommand),
     /// Set weights by hand
     #[command(subcommand)]
     Weights(WeightsCommand),
+    /// Publish where a hotkey is reached
+    #[command(subcommand)]
+    Axon(AxonCommand),
+    /// Publish what a hotkey commits to, and show what others have
+    #[command(subcommand)]
+    Commitment(CommitmentCommand),
     /// Publish and start a training run (subnet owner)
     #[command(subcommand)]
     Run(RunCommand),

@@ -3,8 +3,12 @@
 use crate::cli::{Cli, Command};
 use crate::error::Result;
 
+mod axon;
 mod chain;
+mod child;
+mod commitment;
 mod demo;
+mod history;
 mod localnet;
 mod metagraph;
 mod order;
@@ -28,11 +32,15 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Validator(args) => role::validator(&args).await,
         Command::Chain(command) => chain::run(command).await,
         Command::Metagraph(args) => metagraph::run(&args).await,
+        Command::History(args) => history::run(&args).await,
         Command::Wallet(args) => wallet::run(args.command).await,
         Command::Register(args) => register::run(&args).await,
         Command::Stake(command) => stake::run(command).await,
+        Command::Child(command) => child::run(command).await,
         Command::Subnet(command) => subnet::run(command).await,
         Command::Weights(command) => weights::run(command).await,
+        Command::Axon(command) => axon::run(command).await,
+        Command::Commitment(command) => commitment::run(command).await,
         Command::Run(command) => run::run(command).await,
     }
 }

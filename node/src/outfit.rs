@@ -8,9 +8,10 @@ use std::time::Duration;
 use iota_chain::wallet::{Password, Wallet, WalletError};
 use iota_chain::{Client, ConnectError, Keypair};
 
+use crate::cli::ChainArgs;
 use crate::error::{Context, Error, Result};
 use crate::protocol::manifest::Manifest;
-use crate::settings::WalletPlace;
+use crate::settings::{Surroundings, WalletPlace};
 
 /// How long a chain may take to answer.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -22,6 +23,14 @@ const CONNECT: Duration = Duration::from_secs(20);
 pub async fn connect(urls: &str) -> Result<Client> {
     let urls: Vec<String> = urls.split(',').map(str::to_owned).collect();
     Client::connect_any(&urls, CONNECT).await.map_err(unreached)
+}
+
+/// Connects to the chain that was named, or that the environment names.
+///
+/// # Errors
+/// As [`connect`]; also if the name is none.
+pub async fn reach(chain: &ChainArgs) -> Result<Client> {
+    connect(&Surroundings::of_process().chain_url(chain.chain.as_deref())?).await
 }
 
 /// A chain's metadata from the first endpoint, as `iota_metadata::parse` reads it.

@@ -9,6 +9,7 @@
 //! The machine's thread does nothing but compute. All queues are bounded, and a full one slows down
 //! whoever fills it. Nothing here decides anything about the protocol.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use iota_chain::{Call, Client, Keypair};
@@ -46,7 +47,7 @@ const EVENTS: usize = 4096;
 /// Batches of effects that wait to be carried out.
 const EFFECTS: usize = 1024;
 /// The version that `serve_axon` publishes.
-const AXON_VERSION: u32 = 1;
+pub(crate) const AXON_VERSION: u32 = 1;
 
 /// Runs a miner or a validator until it is stopped.
 ///
@@ -170,15 +171,11 @@ async fn serve_axon(
     port: u16,
 ) -> Result<()> {
     let ip = match settings.listen.ip() {
-        std::net::IpAddr::V4(ip) if ip.is_loopback() => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V4(ip) if ip.is_loopback() => Ipv4Addr::UNSPECIFIED.into(),
         ip => ip,
     };
-    let (ip, ip_type) = match ip {
-        std::net::IpAddr::V4(ip) => (u128::from(u32::from(ip)), 4),
-        std::net::IpAddr::V6(ip) => (u128::from(ip), 6),
-    };
-    let netuid = settings.netuid;
-    let call = Call::ServeAxon { netuid, version: AXON_VERSION, ip, port, ip_type };
+    let (netuid, at) = (settings.netuid, SocketAddr::new(ip, port));
+    let call = Call::ServeAxon { netuid, version: AXON_VERSION, at };
     client.submit(hotkey, &call).await.or_user("cannot publish the address")?;
     Ok(())
 }

@@ -1,16 +1,14 @@
 //! Reading a subnet's rules for weights.
 
 use iota_timelock::{PublicKey, QUICKNET_GENESIS_S, QUICKNET_PERIOD_S};
-use serde::Deserialize;
 use subxt::dynamic;
 use subxt::ext::scale_value::Value;
-use subxt::rpcs::rpc_params;
 use tokio::try_join;
 
 use super::hidden::storage_index;
 use super::rules::{Hiding, WeightRules};
 use super::schedule::Schedule;
-use crate::client::{AtBlock, Client, rpc};
+use crate::client::{AtBlock, Client, height, rpc};
 use crate::error::ReadError;
 use crate::storage::Storage;
 use crate::value::{bytes, field};
@@ -18,14 +16,10 @@ use crate::{Hash, Hotkey};
 
 const WHAT: &str = "the subnet's rules for weights";
 const TIMELOCK: &str = "commit_timelocked_mechanism_weights";
+/// Most epochs of which commits wait to be shown: the chain drops older ones.
+const MAX_EPOCHS: usize = 256;
 /// Milliseconds between blocks where the chain does not say.
 const BLOCK_MS: u64 = 12_000;
-
-/// The number in a header.
-#[derive(Deserialize)]
-struct Newest {
-    number: String,
-}
 
 impl Client {
     /// What weights of a hotkey meet on a subnet, at the last finalized block.
@@ -57,27 +51,26 @@ impl Client {
             of.get::<_, Vec<bool>>("ValidatorPermit", (netuid,)),
             of.get::<_, bool>("CommitRevealWeightsEnabled", (netuid,)),
         )?;
-        let now = dynamic::storage::<(), u64>("Timestamp", "Now");
-        let timestamp = rpc(WHAT, at.storage().fetch(now, ())).await?;
-        let of_uid = |uid: Option<u16>| uid.map(usize::from);
+        let clock = Storage::new(&at, "Timestamp", WHAT);
+        let now = clock.get::<_, u64>("Now", ()).await?;
+        let place = uid.map(usize::from);
         let hiding = match hides {
             Some(true) => Some(hiding(&at, netuid, index, hotkey).await?),
             _ => None,
         };
-        let block = u32::try_from(at.block_number()).unwrap_or(u32::MAX);
+        let block = height(&at);
         Ok(WeightRules {
             block,
             best: self.best().await?.max(block),
-            timestamp_ms: timestamp.decode().map_err(|error| form(&error))?,
+            timestamp_ms: now.ok_or_else(|| ReadError::form(WHAT, "no time"))?,
             has_mechanism: exists == Some(true) && mechanism < mechanisms.unwrap_or(1),
             neurons: neurons.unwrap_or(0),
             uid,
             is_owner: owner == Some(*hotkey),
-            permit: of_uid(uid)
-                .is_some_and(|uid| permits.unwrap_or_default().get(uid) == Some(&true)),
+            permit: place.is_some_and(|at| permits.unwrap_or_default().get(at) == Some(&true)),
             version_key: version_key.unwrap_or(0),
-            last_update: of_uid(uid)
-                .and_then(|uid| updates.unwrap_or_default().get(uid).copied())
+            last_update: place
+                .and_then(|at| updates.unwrap_or_default().get(at).copied())
                 .unwrap_or(0),
             rate_limit: rate_limit.unwrap_or(0),
             least: least.unwrap_or(0),
@@ -85,21 +78,6 @@ impl Client {
             hiding,
         })
     }
-}
-
-impl Client {
-    /// The height of the newest block.
-    async fn best(&self) -> Result<u32, ReadError> {
-        let connection = self.link.current();
-        let newest = connection.rpc.request::<Newest>("chain_getHeader", rpc_params![]);
-        let number = rpc(WHAT, newest).await?.number;
-        let digits = number.trim_start_matches("0x");
-        u32::from_str_radix(digits, 16).map_err(|error| form(&error))
-    }
-}
-
-fn form(reason: &dyn std::fmt::Display) -> ReadError {
-    ReadError::Form { what: WHAT, reason: reason.to_string() }
 }
 
 async fn hiding(
@@ -121,7 +99,9 @@ async fn hiding(
     )?;
     let (beacon, genesis_s, period_s) = match config {
         None => (PublicKey::quicknet(), QUICKNET_GENESIS_S, QUICKNET_PERIOD_S),
-        Some(config) => beacon(&config).ok_or_else(|| form(&"the beacon is not readable"))?,
+        Some(config) => {
+            beacon(&config).ok_or_else(|| ReadError::form(WHAT, "the beacon is not readable"))?
+        }
     };
     let slot = at.constants().entry(dynamic::constant::<u64>("Aura", "SlotDuration"));
     let (period, schedule) = (period.unwrap_or(1), schedule(&of, netuid).await?);
@@ -155,9 +135,13 @@ async fn open_timelocked(
         "TimelockedWeightCommits",
     );
     let mut entries = rpc(WHAT, at.storage().iter(address, (index,))).await?;
-    let mut open = 0;
+    let (mut open, mut read) = (0, 0);
     while let Some(entry) = rpc(WHAT, async { entries.next().await.transpose() }).await? {
-        let commits = entry.value().decode().map_err(|error| form(&error))?;
+        read += 1;
+        if read > MAX_EPOCHS {
+            return Err(ReadError::form(WHAT, "commits of too many epochs"));
+        }
+        let commits = entry.value().decode().map_err(|error| ReadError::form(WHAT, error))?;
         open += commits.iter().filter(|(who, ..)| who == hotkey).count();
     }
     Ok(open)

@@ -1,6 +1,6 @@
 //! What hotkeys publish, addresses and commitments, and how it reads back.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use iota_chain::{Call, Field, SubmitError};
 
@@ -8,11 +8,7 @@ use crate::net::{NET, Net, key};
 
 /// Announces an address.
 fn serve(ip: IpAddr, port: u16) -> Call {
-    let (ip, ip_type) = match ip {
-        IpAddr::V4(ip) => (u128::from(u32::from(ip)), 4),
-        IpAddr::V6(ip) => (u128::from(ip), 6),
-    };
-    Call::ServeAxon { netuid: NET, version: 1, ip, port, ip_type }
+    Call::ServeAxon { netuid: NET, version: 1, at: SocketAddr::new(ip, port) }
 }
 
 fn commit(fields: Vec<Field>) -> Call {

@@ -98,7 +98,7 @@ impl Chain {
     /// If a state is not kept.
     pub fn diff(&self, before: Hash, after: Hash) -> Result<Vec<Change>, StateError> {
         let names = self.names();
-        let (before, after) = (self.pairs(before)?, self.pairs(after)?);
+        let (before, after) = (self.pairs(Some(before))?, self.pairs(Some(after))?);
         let keys: BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
         let changes =
             keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).map(|key| Change {
@@ -110,9 +110,9 @@ impl Chain {
         Ok(changes.collect())
     }
 
-    /// All entries of a state.
-    fn pairs(&self, at: Hash) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StateError> {
-        let view = self.view(Some(at))?;
+    /// All entries of a state (none: the newest).
+    pub(crate) fn pairs(&self, at: Option<Hash>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StateError> {
+        let view = self.view(at)?;
         let pairs = view.pairs(IterArgs::default()).expect("a kept state is whole");
         Ok(pairs.map(|pair| pair.expect("a kept state is whole")).collect())
     }

@@ -4,7 +4,7 @@ use super::{Chain, StoredBlock, history::History, state::States};
 use crate::runtime::Hash;
 use sp_core::storage::Storage;
 use sp_io::hashing::blake2_256;
-use sp_state_machine::{Backend, IterArgs, StorageCollection};
+use sp_state_machine::StorageCollection;
 use std::sync::Arc;
 
 /// A block, and what it wrote (none: removed) under which keys.
@@ -48,13 +48,6 @@ impl Chain {
             return Err("its state is not the newest block's".to_owned());
         }
         Ok(Self { states, history, ..self })
-    }
-
-    /// All entries of the newest state.
-    pub(crate) fn newest_pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let view = self.view(None).expect("the newest state is kept");
-        let pairs = view.pairs(IterArgs::default()).expect("a kept state is whole");
-        pairs.map(|pair| pair.expect("a kept state is whole")).collect()
     }
 
     /// What a state of this runtime means: another runtime would read it wrongly.

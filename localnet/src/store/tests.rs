@@ -33,7 +33,7 @@ fn a_chain_that_was_closed_goes_on_as_one_that_was_not() {
     drop(store);
     let (mut store, mut again) = open(folder.path()).unwrap();
     assert_eq!(again.head(), chain.head());
-    assert_eq!(again.newest_pairs(), chain.newest_pairs());
+    assert_eq!(again.pairs(None).unwrap(), chain.pairs(None).unwrap());
     for number in 0..=chain.number() {
         assert_eq!(again.block_at(number), chain.block_at(number), "block {number}");
     }
@@ -73,7 +73,10 @@ fn a_chain_that_went_back_is_saved_as_it_was() {
     store.replace(&before).unwrap();
     drop(store);
     let (_, again) = open(folder.path()).unwrap();
-    assert_eq!((again.head(), again.newest_pairs()), (before.head(), before.newest_pairs()));
+    assert_eq!(
+        (again.head(), again.pairs(None).unwrap()),
+        (before.head(), before.pairs(None).unwrap())
+    );
     assert_eq!(again.block_at(before.number() + 1), None);
 }
 
@@ -102,7 +105,7 @@ fn a_damaged_file_is_refused_and_left_alone() {
     };
     refused(b"something else");
     // A bit of the state, wherever it lies.
-    let needle = chain.newest_pairs().into_iter().map(|pair| pair.1).max_by_key(Vec::len).unwrap();
+    let needle = chain.pairs(None).unwrap().into_values().max_by_key(Vec::len).unwrap();
     let at = whole.windows(needle.len()).position(|window| window == needle).unwrap();
     let mut flipped = whole.clone();
     flipped[at] ^= 1;

@@ -1,14 +1,18 @@
-//! `iota metagraph`: who is on a subnet, as a table or as one JSON object.
+//! `iota metagraph`: who is on a subnet, as a table or as one JSON object, and what changes.
 
-use iota_chain::{Neuron, to_ss58};
+use iota_chain::{Client, Neuron, ReadError, to_ss58};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::MetagraphArgs;
 use crate::demo::view::{align, alpha, table};
 use crate::error::{Context, Error, Result};
 use crate::outfit;
 use crate::printer::Printer;
-use crate::settings::Surroundings;
+
+mod changes;
+
+const WHAT: &str = "cannot read the metagraph";
 
 /// The whole object of `--json`.
 #[derive(Serialize)]
@@ -40,30 +44,75 @@ struct Row {
 
 /// Reads and prints it.
 pub(super) async fn run(args: &MetagraphArgs) -> Result<()> {
-    let client =
-        outfit::connect(&Surroundings::of_process().chain_url(args.chain.chain.as_deref())?)
-            .await?;
+    let client = outfit::reach(&args.chain).await?;
     let netuid = args.chain.netuid;
-    let read = async {
-        let (block, hash) = client.finalized().await?;
-        client.neurons(netuid, hash).await.map(|neurons| (block, neurons))
+    let block = match args.block {
+        Some(block) => block,
+        None => client.finalized().await.or_user(WHAT)?.0,
     };
-    let (block, neurons) = read.await.or_user("cannot read the metagraph")?;
-    if neurons.is_empty() {
+    let now = Metagraph::read(&client, netuid, block).await?;
+    if now.neurons.is_empty() {
         return Err(Error::user(format!("there is nobody on subnet {netuid}"))
             .hint("pass the `--netuid` of a subnet that exists"));
     }
-    let neurons = neurons.iter().map(row).collect();
-    let metagraph = Metagraph { netuid, block, neurons };
-    match Printer::new(args.json) {
-        printer @ Printer::Json => printer.object(&metagraph)?,
-        printer @ Printer::Text => {
-            for line in text(&metagraph) {
+    let printer = Printer::new(args.json);
+    if let Some(since) = args.since {
+        let before = Metagraph::read(&client, netuid, since).await?;
+        return now.print_changes(printer, &before);
+    }
+    match printer {
+        Printer::Json => printer.object(&now)?,
+        Printer::Text => {
+            for line in text(&now) {
                 printer.line(line)?;
             }
         }
     }
-    Ok(())
+    if args.watch { watch(&client, now, printer).await } else { Ok(()) }
+}
+
+/// Prints what changes in each finalized block from here on.
+async fn watch(client: &Client, mut last: Metagraph, printer: Printer) -> Result<()> {
+    let mut blocks = client.finalized_blocks(Some(last.block + 1)).await.or_user(WHAT)?;
+    loop {
+        let (block, _) = blocks.next().await.or_user(WHAT)?;
+        let next = Metagraph::read(client, last.netuid, block).await?;
+        next.print_changes(printer, &last)?;
+        last = next;
+    }
+}
+
+impl Metagraph {
+    async fn read(client: &Client, netuid: u16, block: u32) -> Result<Self> {
+        let read = async { client.neurons(netuid, client.block_hash(block).await?).await };
+        let neurons = read.await.map_err(|error| {
+            let is_pruned = matches!(error, ReadError::Pruned { .. });
+            let failed = Error::user(format!("{WHAT} of block {block}: {error}"));
+            if is_pruned { failed.hint("`--chain archive` keeps all states") } else { failed }
+        })?;
+        Ok(Self { netuid, block, neurons: neurons.iter().map(row).collect() })
+    }
+
+    /// Prints what is not as it was before, if anything.
+    fn print_changes(&self, printer: Printer, before: &Self) -> Result<()> {
+        let changes = changes::between(&before.neurons, &self.neurons);
+        match printer {
+            Printer::Json => printer.object(&json!({
+                "netuid": self.netuid,
+                "since": before.block,
+                "block": self.block,
+                "changes": changes,
+            }))?,
+            Printer::Text if changes.is_empty() => {}
+            Printer::Text => {
+                printer.line(format!("block {}", self.block))?;
+                for change in changes {
+                    printer.line(change)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn row(neuron: &Neuron) -> Row {
@@ -83,7 +132,7 @@ fn row(neuron: &Neuron) -> Row {
 }
 
 /// The chain's u16 scale as a share.
-fn share(value: u16) -> f64 {
+pub(super) fn share(value: u16) -> f64 {
     f64::from(value) / f64::from(u16::MAX)
 }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, stdin};
 
 use iota_chain::{Call, Client, Inclusion, Keypair, Rao, SubmitError, to_ss58};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::cli::{ChainArgs, SignArgs};
 use crate::error::{Context, Error, Result};
@@ -24,16 +24,12 @@ pub(super) struct Order {
 /// What a call will do, for people and for machines.
 pub(super) struct Effect {
     text: String,
-    object: Map<String, Value>,
+    object: Value,
 }
 
 impl Effect {
-    /// One line in words, and the same as an object.
+    /// One line in words, and the same as a JSON object.
     pub(super) fn new(text: impl Into<String>, object: Value) -> Self {
-        let object = match object {
-            Value::Object(object) => object,
-            other => Map::from_iter([("effect".to_owned(), other)]),
-        };
         Self { text: text.into(), object }
     }
 }
@@ -48,10 +44,14 @@ impl Order {
         }
         let around = Surroundings::of_process();
         let place = around.wallet(&sign.wallet)?;
-        let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
+        let client = outfit::reach(chain).await?;
         let (yes, dry_run) = (sign.yes, sign.dry_run);
         let printer = Printer::new(sign.json);
         Ok(Self { client, netuid: chain.netuid, place, printer, yes, dry_run })
+    }
+
+    pub(super) fn printer(&self) -> Printer {
+        self.printer
     }
 
     pub(super) fn coldkey(&self) -> Result<Keypair> {
@@ -85,16 +85,16 @@ impl Order {
         mut effect: Effect,
         fee: Option<u64>,
     ) -> Result<Option<Effect>> {
-        effect.object.insert("signer".into(), json!(to_ss58(&signer.public())));
+        effect.object["signer"] = json!(to_ss58(&signer.public()));
         if let Some(fee) = fee {
-            effect.object.insert("fee_rao".into(), json!(fee));
+            effect.object["fee_rao"] = json!(fee);
         }
         if self.printer == Printer::Text {
             let fee = fee.map_or(String::new(), |fee| format!(", for a fee of {}", Rao(fee)));
             self.printer.note(format!("{}{fee}", effect.text))?;
         }
         if self.dry_run {
-            effect.object.insert("sent".into(), json!(false));
+            effect.object["sent"] = json!(false);
             match self.printer {
                 Printer::Json => self.printer.object(&effect.object)?,
                 Printer::Text => self.printer.line("nothing was sent")?,
@@ -114,11 +114,12 @@ impl Order {
         match self.printer {
             Printer::Text => self.printer.line(format!("done in block {}", at.number))?,
             Printer::Json => {
-                object.insert("sent".into(), json!(true));
-                object.insert("block".into(), json!(at.number));
-                let hash = format!("0x{}", hex::encode(at.extrinsic));
-                object.insert("extrinsic".into(), json!(hash));
-                object.extend(more.as_object().cloned().unwrap_or_default());
+                object["sent"] = json!(true);
+                object["block"] = json!(at.number);
+                object["extrinsic"] = json!(format!("0x{}", hex::encode(at.extrinsic)));
+                for (name, value) in more.as_object().into_iter().flatten() {
+                    object[name] = value.clone();
+                }
                 self.printer.object(&object)?;
             }
         }

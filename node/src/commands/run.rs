@@ -25,9 +25,7 @@ async fn init(args: &RunInitArgs) -> Result<()> {
         return Err(Error::argument(format!("{shown} exists already"))
             .hint("name another file, or remove this one"));
     }
-    let client =
-        outfit::connect(&Surroundings::of_process().chain_url(args.chain.chain.as_deref())?)
-            .await?;
+    let client = outfit::reach(&args.chain).await?;
     let mut manifest = preset::small(Choice {
         name: "run".into(),
         genesis: client.genesis_hash(),
@@ -51,7 +49,7 @@ async fn start(args: &RunStartArgs) -> Result<()> {
     let around = Surroundings::of_process();
     let hotkey = outfit::hotkey(&around.wallet(&args.wallet)?)?;
     let manifest = outfit::manifest(&args.file)?;
-    let client = outfit::connect(&around.chain_url(args.chain.chain.as_deref())?).await?;
+    let client = outfit::reach(&args.chain).await?;
     if client.genesis_hash() != manifest.genesis || manifest.netuid != args.chain.netuid {
         return Err(Error::argument("the manifest is for another chain or subnet")
             .hint("check `--chain` and `--netuid`"));

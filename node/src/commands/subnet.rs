@@ -8,7 +8,6 @@ use crate::cli::{ChainArgs, SignArgs, SubnetCommand};
 use crate::error::{Context, Error, Result};
 use crate::outfit;
 use crate::printer::Printer;
-use crate::settings::Surroundings;
 
 pub(super) async fn run(command: SubnetCommand) -> Result<()> {
     match command {
@@ -25,8 +24,7 @@ pub(super) async fn run(command: SubnetCommand) -> Result<()> {
 }
 
 async fn list(chain: &ChainArgs, printer: Printer) -> Result<()> {
-    let around = Surroundings::of_process();
-    let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
+    let client = outfit::reach(chain).await?;
     let subnets = client.subnets().await.or_user("cannot read the subnets")?;
     if printer == Printer::Json {
         let row = |subnet: &iota_chain::Subnet| {
@@ -83,8 +81,7 @@ async fn start(chain: &ChainArgs, sign: &SignArgs) -> Result<()> {
 }
 
 async fn hyperparameters(chain: &ChainArgs, printer: Printer) -> Result<()> {
-    let around = Surroundings::of_process();
-    let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
+    let client = outfit::reach(chain).await?;
     let netuid = chain.netuid;
     let found = client.hyperparameters(netuid).await.or_user("cannot read the hyperparameters")?;
     let pairs = found.ok_or_else(|| {

@@ -86,6 +86,16 @@ pub(super) fn coldkey_account(place: &WalletPlace) -> Result<Hotkey> {
     from_ss58(&address).or_argument("cannot read the coldkey's address")
 }
 
+/// A hotkey's account, by its public file where there is one.
+pub(super) fn hotkey_account(place: &WalletPlace) -> Result<Hotkey> {
+    let found = read(&place.path.join(&place.name), &place.name);
+    let hotkeys = found.map(|wallet| wallet.hotkeys).unwrap_or_default();
+    match hotkeys.into_iter().find(|hotkey| hotkey.name == place.hotkey) {
+        Some(hotkey) => from_ss58(&hotkey.address).or_argument("cannot read the hotkey's address"),
+        None => Ok(outfit::hotkey(place)?.public()),
+    }
+}
+
 /// Shows what the coldkey holds.
 async fn balance(
     around: &Surroundings,
@@ -95,7 +105,7 @@ async fn balance(
 ) -> Result<()> {
     let account = coldkey_account(&around.wallet(flags)?)?;
     let address = to_ss58(&account);
-    let client = outfit::connect(&around.chain_url(chain.chain.as_deref())?).await?;
+    let client = outfit::reach(chain).await?;
     let rao = client.balance(&account).await.or_user("cannot read the balance")?;
     match printer {
         Printer::Text => printer.line(format!("{address}  {}", Rao(rao)))?,

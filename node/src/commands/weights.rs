@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use codec::{Decode, Encode};
-use iota_chain::{Committed, Regime, SubmitError, Weights, WeightsError};
+use iota_chain::{Committed, Keypair, Regime, SubmitError, WeightRules, Weights, WeightsError};
 use serde_json::json;
 
 use super::order::{Effect, Order, refused};
@@ -27,18 +27,13 @@ pub(super) async fn run(command: WeightsCommand) -> Result<()> {
 
 async fn set(typed: &WeightArgs, chain: &ChainArgs, sign: &SignArgs) -> Result<()> {
     const WHAT: &str = "cannot set weights";
-    let weights = weights(typed, chain.netuid)?;
-    let order = Order::open(chain, sign).await?;
-    let hotkey = order.hotkey()?;
-    let account = hotkey.public();
-    let rules = order.client.weight_rules(weights.netuid, weights.mechanism, &account);
-    let rules = rules.await.or_user(WHAT)?;
-    let regime = rules.regime();
-    let passed = rules.check(&weights, regime);
-    passed.map_err(|refusal| explain(WHAT, WeightsError::Refused(refusal)))?;
+    let ballot = Ballot::open(typed, chain, sign, WHAT).await?;
+    let regime = ballot.rules.regime();
+    ballot.check(regime)?;
     if regime == Regime::Hashed {
         return Err(explain(WHAT, WeightsError::Regime(regime)));
     }
+    let Ballot { order, hotkey, weights, .. } = ballot;
     let effect = effect(&weights, regime);
     let Some(effect) = order.agreed(&hotkey, effect, None)? else { return Ok(()) };
     let set = order.client.set_weights(&hotkey, &weights).await;
@@ -52,17 +47,12 @@ async fn set(typed: &WeightArgs, chain: &ChainArgs, sign: &SignArgs) -> Result<(
 
 async fn commit(typed: &WeightArgs, keep: &Path, chain: &ChainArgs, sign: &SignArgs) -> Result<()> {
     const WHAT: &str = "cannot commit to weights";
-    let weights = weights(typed, chain.netuid)?;
-    let order = Order::open(chain, sign).await?;
-    let hotkey = order.hotkey()?;
-    let account = hotkey.public();
-    let rules = order.client.weight_rules(weights.netuid, weights.mechanism, &account);
-    let rules = rules.await.or_user(WHAT)?;
-    let passed = rules.check(&weights, Regime::Hashed);
-    passed.map_err(|refusal| explain(WHAT, WeightsError::Refused(refusal)))?;
-    if rules.regime() == Regime::Plain {
+    let ballot = Ballot::open(typed, chain, sign, WHAT).await?;
+    ballot.check(Regime::Hashed)?;
+    if ballot.rules.regime() == Regime::Plain {
         return Err(explain(WHAT, WeightsError::Regime(Regime::Plain)));
     }
+    let Ballot { order, hotkey, weights, .. } = ballot;
     let effect = effect(&weights, Regime::Hashed);
     let Some(effect) = order.agreed(&hotkey, effect, None)? else { return Ok(()) };
     let write = |committed: &Committed| write(keep, &committed.encode());
@@ -79,6 +69,38 @@ async fn commit(typed: &WeightArgs, keep: &Path, chain: &ChainArgs, sign: &SignA
         explain(WHAT, error)
     })?;
     order.done(effect, at, &json!({ "reveal_block": committed.reveal_block }))
+}
+
+/// Weights that were typed, and what the chain asks of them.
+struct Ballot {
+    what: &'static str,
+    order: Order,
+    hotkey: Keypair,
+    weights: Weights,
+    rules: WeightRules,
+}
+
+impl Ballot {
+    async fn open(
+        typed: &WeightArgs,
+        chain: &ChainArgs,
+        sign: &SignArgs,
+        what: &'static str,
+    ) -> Result<Self> {
+        let weights = weights(typed, chain.netuid)?;
+        let order = Order::open(chain, sign).await?;
+        let hotkey = order.hotkey()?;
+        let account = hotkey.public();
+        let rules = order.client.weight_rules(weights.netuid, weights.mechanism, &account);
+        let rules = rules.await.or_user(what)?;
+        Ok(Self { what, order, hotkey, weights, rules })
+    }
+
+    /// The chain's own checks, before anything is signed.
+    fn check(&self, regime: Regime) -> Result<()> {
+        let passed = self.rules.check(&self.weights, regime);
+        passed.map_err(|refusal| explain(self.what, WeightsError::Refused(refusal)))
+    }
 }
 
 async fn reveal(keep: &Path, chain: &ChainArgs, sign: &SignArgs) -> Result<()> {
