@@ -127,8 +127,10 @@ pub mod pallet {
     #[pallet::error]
     pub enum Error<T> {
         /// The signature is not the beacon's of that round.
+        #[codec(index = 5)]
         PulseVerificationError,
         /// The pulse is not newer than the newest one.
+        #[codec(index = 4)]
         InvalidRoundNumber,
     }
 

@@ -1,18 +1,19 @@
 //! `SubtensorModule`: subnets, neurons, stake, weights, Yuma Consensus and emission.
 //!
 //! Names, indices, hashers and types are the real chain's. Of its rules these are here: burned
-//! registration and pruning, weights plain, committed by hash or timelocked, the stateful epoch
-//! schedule, Yuma 2 and 3, a constant-product pool per subnet with orders that have a limit, takes, identities, the
-//! block emission and its distribution.
+//! registration and one by work, pruning, weights plain, committed by hash or timelocked, in several
+//! mechanisms, the stateful epoch schedule, Yuma 2 and 3, child hotkeys, a constant-product pool per
+//! subnet with orders that have a limit, takes, identities, the block emission and its distribution.
 //!
-//! Left out: child hotkeys, stake on the root (so no root dividends), several
-//! mechanisms per subnet, locks, leases, collateral and the pools' fees. Their storage and runtime
+//! Left out: stake on the root (so no root dividends), locks, leases, collateral and the pools' fees. Their storage and runtime
 //! APIs are there where clients look, and say zero or nothing.
 
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
 #![expect(clippy::too_many_arguments, reason = "calls have the real chain's arguments")]
 
+mod batch;
 mod calls;
+mod children;
 mod coinbase;
 mod commit_reveal;
 mod epoch;
@@ -22,6 +23,7 @@ mod guards;
 mod identity;
 mod info;
 mod market;
+mod mechanisms;
 mod neurons;
 mod owner;
 mod pool;
@@ -38,6 +40,7 @@ mod subnets;
 mod timelock;
 mod types;
 mod weights;
+mod work;
 pub mod yuma;
 
 pub use identity::{ChainIdentityV2, SubnetIdentityV3};
@@ -83,7 +86,7 @@ pub mod pallet {
         },
     };
     use frame_system::pallet_prelude::*;
-    use sp_runtime::SaturatedConversion;
+    use sp_runtime::{DispatchError, SaturatedConversion};
     use std::collections::{BTreeMap, VecDeque};
     use substrate_fixed::types::{I64F64, I96F32, U64F64, U96F32};
 

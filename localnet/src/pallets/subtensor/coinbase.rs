@@ -9,6 +9,7 @@ use super::{
     SubnetOwnerHotkey, SubnetTaoInEmission, SubtokenEnabled, TotalIssuance, Uids, epoch::Earned,
     types::mul_div,
 };
+use std::collections::BTreeMap;
 use substrate_fixed::types::{I96F32, U96F32};
 
 /// All TAO, and all alpha of a subnet, that will ever be, in rao.
@@ -31,6 +32,7 @@ impl<T: Config> Pallet<T> {
         Self::emit(&netuids, minted, now);
         for netuid in Self::take_due_epochs(&netuids, now) {
             Self::pay_epoch(netuid, now);
+            Self::apply_children(netuid, now);
         }
         for netuid in netuids {
             Self::move_price(netuid, now);
@@ -146,19 +148,25 @@ impl<T: Config> Pallet<T> {
         total
     }
 
-    /// Divides `alpha` by dividends. Each hotkey's owner takes a cut, the rest goes to its shares.
+    /// Divides `alpha` by dividends, of which those who lent a hotkey stake have a part. Each hotkey's
+    /// owner takes a cut, the rest goes to its shares.
     fn pay_validators(netuid: u16, alpha: u64, earned: &[Earned<T::AccountId>]) {
         let total: u128 = earned.iter().map(|earned| u128::from(earned.dividend)).sum();
         let _ = AlphaDividendsPerSubnet::<T>::clear_prefix(netuid, u32::MAX, None);
+        // Stakes move below, and shares follow from them.
+        let mut parts: BTreeMap<T::AccountId, u64> = BTreeMap::new();
         for Earned { hotkey, dividend, .. } in earned {
             let part = mul_div(alpha.into(), (*dividend).into(), total) as u64;
-            if part == 0 {
-                continue;
+            for (part, to) in Self::shared_dividends(hotkey, netuid, part) {
+                let sum = parts.entry(to).or_default();
+                *sum = sum.saturating_add(part);
             }
-            let take = mul_div(part.into(), Delegates::<T>::get(hotkey).into(), 65_535) as u64;
+        }
+        for (hotkey, part) in parts.into_iter().filter(|(_, part)| *part > 0) {
+            let take = mul_div(part.into(), Delegates::<T>::get(&hotkey).into(), 65_535) as u64;
             let rest = part.saturating_sub(take);
-            Self::increase_stake(hotkey, &Owner::<T>::get(hotkey), netuid, take);
-            Self::increase_all_stake(hotkey, netuid, rest);
+            Self::increase_stake(&hotkey, &Owner::<T>::get(&hotkey), netuid, take);
+            Self::increase_all_stake(&hotkey, netuid, rest);
             AlphaDividendsPerSubnet::<T>::insert(netuid, hotkey, rest);
         }
     }

@@ -6,7 +6,7 @@
 
 use super::{
     CommitRevealWeightsEnabled, Config, Error, Event, Pallet, RevealPeriodEpochs, SubnetEpochIndex,
-    Uids, WeightCommits,
+    Uids, WeightCommits, mechanisms::storage_index,
 };
 use codec::Encode;
 use frame_support::{dispatch::DispatchResult, ensure};
@@ -15,11 +15,9 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 /// A hotkey's commits that are neither shown nor expired, at most.
 const MAX_OPEN: usize = 10;
-/// Storage indices of a subnet's mechanisms lie this far apart.
-const MECHANISM_STRIDE: u16 = 4096;
 
 /// A commit: hash, epoch, block, 0.
-type Commit = (H256, u64, u64, u64);
+pub(super) type Commit = (H256, u64, u64, u64);
 
 /// What a commit's hash hides.
 pub(super) struct Shown {
@@ -27,6 +25,13 @@ pub(super) struct Shown {
     pub(super) values: Vec<u16>,
     pub(super) salt: Vec<u16>,
     pub(super) version_key: u64,
+}
+
+impl Shown {
+    pub(super) fn new(uids: &[u16], values: &[u16], salt: &[u16], version_key: u64) -> Self {
+        let (uids, values, salt) = (uids.to_vec(), values.to_vec(), salt.to_vec());
+        Self { uids, values, salt, version_key }
+    }
 }
 
 impl<T: Config> Pallet<T> {
@@ -39,15 +44,16 @@ impl<T: Config> Pallet<T> {
         Self::ensure_mechanism(netuid, mechanism)?;
         ensure!(CommitRevealWeightsEnabled::<T>::get(netuid), Error::<T>::CommitRevealDisabled);
         let uid = Uids::<T>::get(netuid, hotkey).ok_or(Error::<T>::HotKeyNotRegisteredInSubNet)?;
-        ensure!(Self::may_set_weights(netuid, uid), Error::<T>::CommittingWeightsTooFast);
         let index = storage_index(netuid, mechanism);
+        let late = Self::may_set_weights(netuid, index, uid);
+        ensure!(late, Error::<T>::CommittingWeightsTooFast);
         let (_, mut commits) = Self::open_commits(netuid, index, hotkey);
         ensure!(commits.len() < MAX_OPEN, Error::<T>::TooManyUnrevealedCommits);
         let epoch = SubnetEpochIndex::<T>::get(netuid);
         commits.push((hash, epoch, Self::now(), 0));
         WeightCommits::<T>::insert(index, hotkey, commits);
         Self::deposit_event(Event::WeightsCommitted(hotkey.clone(), index, hash));
-        Self::set_last_update(netuid, uid);
+        Self::set_last_update(index, uid);
         Ok(())
     }
 
@@ -59,17 +65,8 @@ impl<T: Config> Pallet<T> {
         shown: Shown,
     ) -> DispatchResult {
         Self::ensure_mechanism(netuid, mechanism)?;
-        ensure!(CommitRevealWeightsEnabled::<T>::get(netuid), Error::<T>::CommitRevealDisabled);
         let index = storage_index(netuid, mechanism);
-        let (expired, mut commits) = Self::open_commits(netuid, index, hotkey);
-        let hash = Self::commit_hash(hotkey, index, &shown);
-        let Some(at) = commits.iter().position(|commit| commit.0 == hash) else {
-            ensure!(!expired.contains(&hash), Error::<T>::ExpiredWeightCommit);
-            ensure!(!commits.is_empty(), Error::<T>::NoWeightsCommitFound);
-            return Err(Error::<T>::InvalidRevealCommitHashNotMatch.into());
-        };
-        ensure!(Self::reveal_order(netuid, commits[at].1).is_eq(), Error::<T>::RevealTooEarly);
-        commits.drain(..=at);
+        let (hash, commits) = Self::due_commit(hotkey, netuid, mechanism, &shown)?;
         if commits.is_empty() {
             WeightCommits::<T>::remove(index, hotkey);
         } else {
@@ -81,17 +78,40 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// The hash of what is shown, if it was committed to and is due, and the later commits.
+    pub(super) fn due_commit(
+        hotkey: &T::AccountId,
+        netuid: u16,
+        mechanism: u8,
+        shown: &Shown,
+    ) -> Result<(H256, Vec<Commit>), Error<T>> {
+        let enabled = CommitRevealWeightsEnabled::<T>::get(netuid);
+        ensure!(enabled, Error::<T>::CommitRevealDisabled);
+        let index = storage_index(netuid, mechanism);
+        let (expired, mut commits) = Self::open_commits(netuid, index, hotkey);
+        let hash = Self::commit_hash(hotkey, index, shown);
+        let Some(at) = commits.iter().position(|commit| commit.0 == hash) else {
+            ensure!(!expired.contains(&hash), Error::<T>::ExpiredWeightCommit);
+            ensure!(!commits.is_empty(), Error::<T>::NoWeightsCommitFound);
+            return Err(Error::<T>::InvalidRevealCommitHashNotMatch);
+        };
+        ensure!(Self::reveal_order(netuid, commits[at].1).is_eq(), Error::<T>::RevealTooEarly);
+        commits.drain(..=at);
+        Ok((hash, commits))
+    }
+
     /// Block of the hotkey's earliest commit that has neither expired nor been shown. `timelocked`
     /// has those of the timelocked commits.
     pub(super) fn first_commit_block(
         netuid: u16,
+        index: u16,
         hotkey: &T::AccountId,
         timelocked: &BTreeMap<T::AccountId, u64>,
     ) -> Option<u64> {
         if !CommitRevealWeightsEnabled::<T>::get(netuid) {
             return None;
         }
-        let hashed = Self::open_commits(netuid, netuid, hotkey).1.first().map(|commit| commit.2);
+        let hashed = Self::open_commits(netuid, index, hotkey).1.first().map(|commit| commit.2);
         hashed.into_iter().chain(timelocked.get(hotkey).copied()).min()
     }
 
@@ -114,9 +134,4 @@ impl<T: Config> Pallet<T> {
             .using_encoded(sp_io::hashing::blake2_256)
             .into()
     }
-}
-
-/// The index under which a mechanism's weights are stored.
-pub(super) fn storage_index(netuid: u16, mechanism: u8) -> u16 {
-    netuid.saturating_add(MECHANISM_STRIDE.saturating_mul(mechanism.into()))
 }

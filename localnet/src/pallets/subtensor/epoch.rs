@@ -1,11 +1,13 @@
-//! One subnet's epoch: reads [`yuma`]'s input from storage and stores its output.
+//! One subnet's epoch: for each mechanism, reads [`yuma`]'s input from storage and stores its output.
 
 use super::{
     Active, ActivityCutoffFactorMilli, AlphaSigmoidSteepness, AlphaValues, BlockAtRegistration,
     Bonds, BondsMovingAverage, BondsPenalty, Config, Consensus, Dividends, Emission, Event,
     Incentive, Kappa, Keys, LastMechansimStepBlock, LastUpdate, LiquidAlphaOn,
     MaxAllowedValidators, Pallet, StakeThreshold, StakeWeight, SubnetworkN, Tempo, ValidatorPermit,
-    ValidatorTrust, Weights, Yuma3On, yuma,
+    ValidatorTrust, Weights, Yuma3On,
+    mechanisms::{merge, storage_index},
+    yuma,
 };
 use substrate_fixed::types::I64F64;
 
@@ -19,21 +21,26 @@ pub(super) struct Earned<AccountId> {
 impl<T: Config> Pallet<T> {
     /// Runs Yuma Consensus over `emission` and stores its shares.
     pub(super) fn run_epoch(netuid: u16, emission: u64) -> Vec<Earned<T::AccountId>> {
-        let input = Self::epoch_input(netuid, emission);
-        let output = yuma::run(&input);
+        let mut outputs = Vec::new();
+        for (mechanism, part) in (0..).zip(Self::split_emission(netuid, emission)) {
+            let index = storage_index(netuid, mechanism);
+            let output = yuma::run(&Self::epoch_input(netuid, index, part));
+            Incentive::<T>::insert(index, &output.incentive);
+            for (uid, bonds) in (0..).zip(&output.bonds) {
+                Bonds::<T>::insert(index, uid, bonds);
+            }
+            let emissions = output.server_emission.clone();
+            Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid: index, emissions });
+            outputs.push((part, output));
+        }
+        let output = merge(outputs);
         Active::<T>::insert(netuid, &output.active);
         StakeWeight::<T>::insert(netuid, &output.stake_weight);
         Consensus::<T>::insert(netuid, &output.consensus);
-        Incentive::<T>::insert(netuid, &output.incentive);
         Dividends::<T>::insert(netuid, &output.dividends);
         ValidatorTrust::<T>::insert(netuid, &output.validator_trust);
         ValidatorPermit::<T>::insert(netuid, &output.permits);
         Emission::<T>::insert(netuid, &output.emission);
-        for (uid, bonds) in (0..).zip(&output.bonds) {
-            Bonds::<T>::insert(netuid, uid, bonds);
-        }
-        let emissions = output.server_emission.clone();
-        Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid, emissions });
         (0..)
             .zip(output.server_emission.iter().zip(&output.validator_emission))
             .map(|(uid, (incentive, dividend))| Earned {
@@ -44,7 +51,7 @@ impl<T: Config> Pallet<T> {
             .collect()
     }
 
-    fn epoch_input(netuid: u16, emission: u64) -> yuma::Input {
+    fn epoch_input(netuid: u16, index: u16, emission: u64) -> yuma::Input {
         let tempo = u64::from(Tempo::<T>::get(netuid));
         let params = yuma::Params {
             kappa: Kappa::<T>::get(netuid),
@@ -59,22 +66,23 @@ impl<T: Config> Pallet<T> {
             activity_cutoff: Self::activity_cutoff(netuid),
             tempo,
         };
-        let last_update = LastUpdate::<T>::get(netuid);
-        let timelocked = Self::timelocked_blocks(netuid);
+        let last_update = LastUpdate::<T>::get(index);
+        let timelocked = Self::timelocked_blocks(index);
         let permits = ValidatorPermit::<T>::get(netuid);
         let neurons = (0..SubnetworkN::<T>::get(netuid))
             .map(|uid| yuma::Neuron {
                 last_update: last_update.get(usize::from(uid)).copied().unwrap_or(0),
                 registered_at: BlockAtRegistration::<T>::get(netuid, uid),
-                stake: I64F64::saturating_from_num(Self::stake_of(
+                stake: I64F64::saturating_from_num(Self::validating_stake(
                     &Keys::<T>::get(netuid, uid),
                     netuid,
                 )),
                 permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
-                weights: Weights::<T>::get(netuid, uid),
-                bonds: Bonds::<T>::get(netuid, uid),
+                weights: Weights::<T>::get(index, uid),
+                bonds: Bonds::<T>::get(index, uid),
                 commit_block: Self::first_commit_block(
                     netuid,
+                    index,
                     &Keys::<T>::get(netuid, uid),
                     &timelocked,
                 ),

@@ -116,6 +116,51 @@ mod errors {
         /// Alpha's lower value is out of range.
         #[codec(index = 57)]
         AlphaLowOutOfRange,
+        /// The stake is below the threshold for children.
+        #[codec(index = 11)]
+        NotEnoughStakeToSetChildkeys,
+        /// The work is for a block that is too old, or not there yet.
+        #[codec(index = 24)]
+        InvalidWorkBlock,
+        /// The work's seal is above the target.
+        #[codec(index = 25)]
+        InvalidDifficulty,
+        /// The work's seal is not that of its nonce.
+        #[codec(index = 26)]
+        InvalidSeal,
+        /// A hotkey cannot be its own child.
+        #[codec(index = 60)]
+        InvalidChild,
+        /// A child is named twice.
+        #[codec(index = 61)]
+        DuplicateChild,
+        /// The children's shares are more than the whole.
+        #[codec(index = 62)]
+        ProportionOverflow,
+        /// More than five children.
+        #[codec(index = 63)]
+        TooManyChildren,
+        /// The last change of this kind is too recent.
+        #[codec(index = 64)]
+        TxRateLimitExceeded,
+        /// A child's take is out of range.
+        #[codec(index = 71)]
+        InvalidChildkeyTake,
+        /// The last increase of a child's take is too recent.
+        #[codec(index = 72)]
+        TxChildkeyTakeRateLimitExceeded,
+        /// Too many epochs from a commit to its reveal.
+        #[codec(index = 112)]
+        RevealPeriodTooLarge,
+        /// Too few epochs from a commit to its reveal.
+        #[codec(index = 113)]
+        RevealPeriodTooSmall,
+        /// Who lends to a hotkey cannot borrow from it.
+        #[codec(index = 122)]
+        ChildParentInconsistency,
+        /// The neurons leave no room for as many mechanisms.
+        #[codec(index = 124)]
+        TooManyUIDsPerMechanism,
         /// A part of an identity is too long.
         #[codec(index = 73)]
         InvalidIdentity,

@@ -118,6 +118,127 @@ mod events {
         /// Stake became another subnet's: coldkey, hotkey, from and to netuid, worth in TAO.
         #[codec(index = 93)]
         StakeSwapped(T::AccountId, T::AccountId, u16, u16, u64),
+        /// The hyperparameter was set: difficulty.
+        #[codec(index = 12)]
+        DifficultySet(u16, u64),
+        /// The hyperparameter was set: adjustment interval.
+        #[codec(index = 13)]
+        AdjustmentIntervalSet(u16, u16),
+        /// The hyperparameter was set: registrations per interval.
+        #[codec(index = 14)]
+        RegistrationPerIntervalSet(u16, u16),
+        /// The hyperparameter was set: max registrations per block.
+        #[codec(index = 15)]
+        MaxRegistrationsPerBlockSet(u16, u16),
+        /// The hyperparameter was set: activity cutoff.
+        #[codec(index = 16)]
+        ActivityCutoffSet(u16, u16),
+        /// The hyperparameter was set: bonds reset.
+        #[codec(index = 27)]
+        BondsResetOnSet(u16, bool),
+        /// The hyperparameter was set: min difficulty.
+        #[codec(index = 34)]
+        MinDifficultySet(u16, u64),
+        /// The hyperparameter was set: max difficulty.
+        #[codec(index = 35)]
+        MaxDifficultySet(u16, u64),
+        /// The hyperparameter was set: max epochs per block.
+        #[codec(index = 40)]
+        MaxEpochsPerBlockSet(u8),
+        /// The hyperparameter was set: delegate take rate limit.
+        #[codec(index = 42)]
+        TxDelegateTakeRateLimitSet(u64),
+        /// The hyperparameter was set: childkey take rate limit.
+        #[codec(index = 43)]
+        TxChildKeyTakeRateLimitSet(u64),
+        /// The hyperparameter was set: owner hyperparameter rate limit.
+        #[codec(index = 45)]
+        OwnerHyperparamRateLimitSet(u16),
+        /// The hyperparameter was set: min childkey take.
+        #[codec(index = 46)]
+        MinChildKeyTakeSet(u16),
+        /// The hyperparameter was set: min childkey take of a subnet.
+        #[codec(index = 47)]
+        MinChildKeyTakePerSubnetSet(u16, u16),
+        /// The hyperparameter was set: max childkey take.
+        #[codec(index = 48)]
+        MaxChildKeyTakeSet(u16),
+        /// The hyperparameter was set: registration by work allowed.
+        #[codec(index = 52)]
+        PowRegistrationAllowed(u16, bool),
+        /// The hyperparameter was set: adjustment alpha.
+        #[codec(index = 56)]
+        AdjustmentAlphaSet(u16, u64),
+        /// The hyperparameter was set: owner's cut.
+        #[codec(index = 58)]
+        SubnetOwnerCutSet(u16),
+        /// The hyperparameter was set: network immunity period.
+        #[codec(index = 60)]
+        NetworkImmunityPeriodSet(u64),
+        /// The hyperparameter was set: network min lock cost.
+        #[codec(index = 62)]
+        NetworkMinLockCostSet(u64),
+        /// The hyperparameter was set: subnet limit.
+        #[codec(index = 63)]
+        SubnetLimitSet(u16),
+        /// The hyperparameter was set: lock cost reduction interval.
+        #[codec(index = 64)]
+        NetworkLockCostReductionIntervalSet(u64),
+        /// The hyperparameter was set: min delegate take.
+        #[codec(index = 69)]
+        MinDelegateTakeSet(u16),
+        /// The hyperparameter was set: transfers of stake allowed.
+        #[codec(index = 94)]
+        TransferToggle(u16, bool),
+        /// The hyperparameter was set: commit reveal period.
+        #[codec(index = 101)]
+        CommitRevealPeriodsSet(u16, u64),
+        /// The hyperparameter was set: commit reveal version.
+        #[codec(index = 107)]
+        CommitRevealVersionSet(u16),
+        /// The hyperparameter was set: min allowed uids.
+        #[codec(index = 112)]
+        MinAllowedUidsSet(u16, u16),
+        /// The hyperparameter was set: min non-immune uids.
+        #[codec(index = 114)]
+        MinNonImmuneUidsSet(u16, u16),
+        /// A child's take was set: hotkey, take of 65535.
+        #[codec(index = 49)]
+        ChildKeyTakeSet(T::AccountId, u16),
+        /// Children wait for their block: hotkey, netuid, block, shares of 2^64 and children.
+        #[codec(index = 76)]
+        SetChildrenScheduled(T::AccountId, u16, u64, Vec<(u64, T::AccountId)>),
+        /// Children were set: hotkey, netuid, shares of 2^64 and children.
+        #[codec(index = 77)]
+        SetChildren(T::AccountId, u16, Vec<(u64, T::AccountId)>),
+        /// All of a batch's weights were set or committed: netuids, hotkey.
+        #[codec(index = 89)]
+        BatchWeightsCompleted(Vec<codec::Compact<u16>>, T::AccountId),
+        /// Some of a batch's weights were refused.
+        #[codec(index = 90)]
+        BatchCompletedWithErrors(),
+        /// One of a batch's weights was refused: netuid, why.
+        #[codec(index = 91)]
+        BatchWeightItemFailed(u16, DispatchError),
+        /// A subnet's owner has another hotkey: netuid, hotkey.
+        #[codec(index = 95)]
+        SubnetOwnerHotkeySet(u16, T::AccountId),
+        /// The hyperparameter was set: burn half life.
+        #[codec(index = 129)]
+        BurnHalfLifeSet {
+            /// The subnet.
+            netuid: u16,
+            /// Blocks.
+            burn_half_life: u16,
+        },
+        /// The hyperparameter was set: burn increase.
+        #[codec(index = 130)]
+        BurnIncreaseMultSet {
+            /// The subnet.
+            netuid: u16,
+            /// The factor.
+            burn_increase_mult: U64F64,
+        },
         /// A subnet started: netuid, first block that earns.
         #[codec(index = 96)]
         FirstEmissionBlockNumberSet(u16, u64),

@@ -23,9 +23,11 @@ impl<T: Config> Pallet<T> {
         Dividends::<T>::append(netuid, 0);
         ValidatorTrust::<T>::append(netuid, 0);
         StakeWeight::<T>::append(netuid, 0);
-        Incentive::<T>::append(netuid, 0);
         Emission::<T>::append(netuid, 0);
-        LastUpdate::<T>::append(netuid, 0);
+        for index in Self::mechanism_indices(netuid) {
+            Incentive::<T>::append(index, 0);
+            LastUpdate::<T>::append(index, 0);
+        }
         Self::seat(netuid, uid, hotkey);
         uid
     }
@@ -38,21 +40,23 @@ impl<T: Config> Pallet<T> {
         Axons::<T>::remove(netuid, &old);
         Prometheus::<T>::remove(netuid, &old);
         NeuronCertificates::<T>::remove(netuid, &old);
-        Weights::<T>::remove(netuid, uid);
-        Bonds::<T>::remove(netuid, uid);
-        for from in 0..SubnetworkN::<T>::get(netuid) {
-            if Weights::<T>::contains_key(netuid, from) {
-                Weights::<T>::mutate(netuid, from, |row| row.retain(|(to, _)| *to != uid));
-            }
-        }
         let place = usize::from(uid);
+        for index in Self::mechanism_indices(netuid) {
+            Weights::<T>::remove(index, uid);
+            Bonds::<T>::remove(index, uid);
+            for from in 0..SubnetworkN::<T>::get(netuid) {
+                if Weights::<T>::contains_key(index, from) {
+                    Weights::<T>::mutate(index, from, |row| row.retain(|(to, _)| *to != uid));
+                }
+            }
+            Incentive::<T>::mutate(index, |all| put(all, place, 0));
+        }
         ValidatorPermit::<T>::mutate(netuid, |all| put(all, place, false));
         Active::<T>::mutate(netuid, |all| put(all, place, true));
         Consensus::<T>::mutate(netuid, |all| put(all, place, 0));
         Dividends::<T>::mutate(netuid, |all| put(all, place, 0));
         ValidatorTrust::<T>::mutate(netuid, |all| put(all, place, 0));
         StakeWeight::<T>::mutate(netuid, |all| put(all, place, 0));
-        Incentive::<T>::mutate(netuid, |all| put(all, place, 0));
         Emission::<T>::mutate(netuid, |all| put(all, place, 0));
         Self::seat(netuid, uid, hotkey);
         uid
@@ -64,7 +68,9 @@ impl<T: Config> Pallet<T> {
         Keys::<T>::insert(netuid, uid, hotkey);
         BlockAtRegistration::<T>::insert(netuid, uid, now);
         IsNetworkMember::<T>::insert(hotkey, netuid, true);
-        LastUpdate::<T>::mutate(netuid, |all| put(all, usize::from(uid), now));
+        for index in Self::mechanism_indices(netuid) {
+            LastUpdate::<T>::mutate(index, |all| put(all, usize::from(uid), now));
+        }
     }
 }
 

@@ -1,15 +1,18 @@
 //! What a subnet's owner and a hotkey's owner may set without AdminUtils.
 
 use super::{
-    ActivityCutoffFactorMilli, AdminFreezeWindow, AutoStakeDestination, Config, Delegates, Error,
-    Event, LastTxBlockDelegateTake, MaxDelegateTake, MinDelegateTake, NetworksAdded, Owner, Pallet,
-    PendingEpochAt, SubnetOwner, Tempo, TokenSymbol, TxDelegateTakeRateLimit, Uids,
+    ActivityCutoffFactorMilli, AdminFreezeWindow, AlphaValues, AutoStakeDestination, Config,
+    Delegates, Error, Event, LastTxBlockDelegateTake, LiquidAlphaOn, MaxDelegateTake,
+    MinDelegateTake, NetworksAdded, Owner, Pallet, PendingEpochAt, SubnetOwner, Tempo, TokenSymbol,
+    TxDelegateTakeRateLimit, Uids,
 };
 use frame_support::{dispatch::DispatchResult, ensure};
 use sp_runtime::DispatchError;
 
 /// Tempos that an owner may set, in blocks.
 const TEMPOS: core::ops::RangeInclusive<u16> = 360..=50_400;
+/// Least value of liquid alpha's bounds, of 65535.
+const MIN_ALPHA: u16 = 1638;
 /// Factors of the activity cutoff, in thousandths of a tempo.
 const CUTOFF_FACTORS: core::ops::RangeInclusive<u32> = 1_000..=50_000;
 
@@ -34,10 +37,30 @@ impl<T: Config> Pallet<T> {
         factor_milli: u32,
     ) -> DispatchResult {
         Self::ensure_owner(who, netuid)?;
+        Self::set_cutoff_factor(netuid, factor_milli)
+    }
+
+    /// Sets the activity cutoff's factor.
+    ///
+    /// # Errors
+    /// If it is out of range.
+    pub fn set_cutoff_factor(netuid: u16, factor_milli: u32) -> DispatchResult {
         let within = CUTOFF_FACTORS.contains(&factor_milli);
         ensure!(within, Error::<T>::ActivityCutoffFactorMilliOutOfBounds);
         ActivityCutoffFactorMilli::<T>::insert(netuid, factor_milli);
         Self::deposit_event(Event::ActivityCutoffFactorMilliSet { netuid, factor_milli });
+        Ok(())
+    }
+
+    /// Sets the bounds of liquid alpha.
+    ///
+    /// # Errors
+    /// If liquid alpha is off, or the values are out of range.
+    pub fn set_alpha_values(netuid: u16, low: u16, high: u16) -> DispatchResult {
+        ensure!(LiquidAlphaOn::<T>::get(netuid), Error::<T>::LiquidAlphaDisabled);
+        ensure!(high >= MIN_ALPHA, Error::<T>::AlphaHighTooLow);
+        ensure!((MIN_ALPHA..=high).contains(&low), Error::<T>::AlphaLowOutOfRange);
+        AlphaValues::<T>::insert(netuid, (low, high));
         Ok(())
     }
 
@@ -73,9 +96,7 @@ impl<T: Config> Pallet<T> {
         hotkey: &T::AccountId,
         take: u16,
     ) -> DispatchResult {
-        let old = Self::take_of(coldkey, hotkey)?;
-        ensure!(take < old, Error::<T>::DelegateTakeTooHigh);
-        ensure!(take >= MinDelegateTake::<T>::get(), Error::<T>::DelegateTakeTooLow);
+        Self::check_decrease(coldkey, hotkey, take)?;
         Delegates::<T>::insert(hotkey, take);
         Self::deposit_event(Event::TakeDecreased(coldkey.clone(), hotkey.clone(), take));
         Ok(())
@@ -86,9 +107,7 @@ impl<T: Config> Pallet<T> {
         hotkey: &T::AccountId,
         take: u16,
     ) -> DispatchResult {
-        let old = Self::take_of(coldkey, hotkey)?;
-        ensure!(take > old, Error::<T>::DelegateTakeTooLow);
-        ensure!(take <= MaxDelegateTake::<T>::get(), Error::<T>::DelegateTakeTooHigh);
+        Self::check_increase(coldkey, hotkey, take)?;
         let (now, last) = (Self::now(), LastTxBlockDelegateTake::<T>::get(hotkey));
         let late = last == 0 || now.saturating_sub(last) >= TxDelegateTakeRateLimit::<T>::get();
         ensure!(late, Error::<T>::DelegateTxRateLimitExceeded);
@@ -98,8 +117,30 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    pub(super) fn check_decrease(
+        coldkey: &T::AccountId,
+        hotkey: &T::AccountId,
+        take: u16,
+    ) -> Result<(), Error<T>> {
+        let old = Self::take_of(coldkey, hotkey)?;
+        ensure!(take < old, Error::<T>::DelegateTakeTooHigh);
+        ensure!(take >= MinDelegateTake::<T>::get(), Error::<T>::DelegateTakeTooLow);
+        Ok(())
+    }
+
+    pub(super) fn check_increase(
+        coldkey: &T::AccountId,
+        hotkey: &T::AccountId,
+        take: u16,
+    ) -> Result<(), Error<T>> {
+        let old = Self::take_of(coldkey, hotkey)?;
+        ensure!(take > old, Error::<T>::DelegateTakeTooLow);
+        ensure!(take <= MaxDelegateTake::<T>::get(), Error::<T>::DelegateTakeTooHigh);
+        Ok(())
+    }
+
     /// A delegate's take, if the coldkey owns it.
-    fn take_of(coldkey: &T::AccountId, hotkey: &T::AccountId) -> Result<u16, DispatchError> {
+    fn take_of(coldkey: &T::AccountId, hotkey: &T::AccountId) -> Result<u16, Error<T>> {
         ensure!(Owner::<T>::contains_key(hotkey), Error::<T>::HotKeyAccountNotExists);
         ensure!(Owner::<T>::get(hotkey) == *coldkey, Error::<T>::NonAssociatedColdKey);
         Ok(Delegates::<T>::get(hotkey))

@@ -22,6 +22,27 @@ impl<T: Config> Pallet<T> {
         hotkey: &T::AccountId,
         limit: Option<u64>,
     ) -> DispatchResult {
+        Self::take_place(coldkey, netuid, hotkey, || {
+            let price = Burn::<T>::get(netuid);
+            let affordable = limit.is_none_or(|limit| price <= limit);
+            ensure!(affordable, Error::<T>::RegistrationPriceLimitExceeded);
+            ensure!(Self::can_spend(coldkey, price), Error::<T>::NotEnoughBalanceToStake);
+            Self::withdraw(coldkey, price)?;
+            let alpha = Self::buy_alpha(netuid, price)?;
+            Self::recycle_alpha(netuid, alpha);
+            RAORecycledForRegistration::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(price));
+            Self::raise_price(netuid);
+            Ok(())
+        })
+    }
+
+    /// Registers a hotkey once it has paid.
+    pub(super) fn take_place(
+        coldkey: &T::AccountId,
+        netuid: u16,
+        hotkey: &T::AccountId,
+        pay: impl FnOnce() -> DispatchResult,
+    ) -> DispatchResult {
         ensure!(netuid != ROOT, Error::<T>::RegistrationNotPermittedOnRootSubnet);
         ensure!(NetworksAdded::<T>::get(netuid), Error::<T>::SubnetNotExists);
         let allowed = NetworkRegistrationAllowed::<T>::get(netuid);
@@ -29,23 +50,14 @@ impl<T: Config> Pallet<T> {
         let is_new = !Uids::<T>::contains_key(netuid, hotkey);
         ensure!(is_new, Error::<T>::HotKeyAlreadyRegisteredInSubNet);
         Self::ensure_owned(coldkey, hotkey)?;
-        let price = Burn::<T>::get(netuid);
-        let affordable = limit.is_none_or(|limit| price <= limit);
-        ensure!(affordable, Error::<T>::RegistrationPriceLimitExceeded);
-        ensure!(Self::can_spend(coldkey, price), Error::<T>::NotEnoughBalanceToStake);
+        pay()?;
         let full = SubnetworkN::<T>::get(netuid) >= MaxAllowedUids::<T>::get(netuid);
         let place = if full { Self::neuron_to_prune(netuid) } else { None };
         ensure!(!full || place.is_some(), Error::<T>::NoNeuronIdAvailable);
-
-        Self::withdraw(coldkey, price)?;
-        let alpha = Self::buy_alpha(netuid, price)?;
-        Self::recycle_alpha(netuid, alpha);
-        RAORecycledForRegistration::<T>::mutate(netuid, |sum| *sum = sum.saturating_add(price));
         let uid = match place {
             Some(uid) => Self::replace_neuron(netuid, uid, hotkey),
             None => Self::append_neuron(netuid, hotkey),
         };
-        Self::raise_price(netuid);
         Self::deposit_event(Event::NeuronRegistered(netuid, uid, hotkey.clone()));
         Ok(())
     }

@@ -166,4 +166,13 @@ mod storage_neurons {
         VecDeque<TimelockedCommit<T::AccountId>>,
         ValueQuery,
     >;
+
+    /// Block of the last change of a kind, by hotkey and subnet.
+    #[pallet::storage]
+    pub type TransactionKeyLastBlock<T: Config> = StorageNMap<
+        _,
+        (NMapKey<Blake2_128Concat, T::AccountId>, NMapKey<Identity, u16>, NMapKey<Identity, u16>),
+        u64,
+        ValueQuery,
+    >;
 }

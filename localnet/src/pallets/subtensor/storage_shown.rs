@@ -1,4 +1,4 @@
-//! Storage that clients read and that no rule of this chain changes, under the real chain's names,
+//! Storage that clients read and that few rules of this chain touch, under the real chain's names,
 //! hashers and default values: what SDKs ask for must be there, even where its answer is "none".
 
 use frame_support::pallet_macros::pallet_section;
@@ -50,7 +50,7 @@ mod storage_shown {
     pub type LastTxBlockDelegateTake<T: Config> =
         StorageMap<_, Identity, T::AccountId, u64, ValueQuery>;
 
-    /// Children of a hotkey: (share of 2^64, child). None here.
+    /// Children of a hotkey: (share of 2^64, child).
     #[pallet::storage]
     pub type ChildKeys<T: Config> = StorageDoubleMap<
         _,
@@ -62,7 +62,7 @@ mod storage_shown {
         ValueQuery,
     >;
 
-    /// Parents of a hotkey: (share of 2^64, parent). None here.
+    /// Parents of a hotkey: (share of 2^64, parent).
     #[pallet::storage]
     pub type ParentKeys<T: Config> = StorageDoubleMap<
         _,
@@ -74,7 +74,7 @@ mod storage_shown {
         ValueQuery,
     >;
 
-    /// Children that wait for their block. None here.
+    /// Children that wait for an epoch from their block on.
     #[pallet::storage]
     pub type PendingChildKeys<T: Config> = StorageDoubleMap<
         _,
@@ -85,6 +85,15 @@ mod storage_shown {
         (Vec<(u64, T::AccountId)>, u64),
         ValueQuery,
     >;
+
+    /// Blocks after which children that were set may be applied.
+    #[pallet::storage]
+    pub type PendingChildKeyCooldown<T: Config> = StorageValue<_, u64, ValueQuery, ConstU64<7200>>;
+
+    /// Blocks between two increases of a child's take.
+    #[pallet::storage]
+    pub type TxChildkeyTakeRateLimit<T: Config> =
+        StorageValue<_, u64, ValueQuery, ConstU64<216_000>>;
 
     /// Share that a child keeps, of 65535.
     #[pallet::storage]
@@ -120,7 +129,7 @@ mod storage_shown {
     #[pallet::storage]
     pub type SubnetLocked<T: Config> = StorageMap<_, Identity, u16, u64, ValueQuery>;
 
-    /// How a mechanism's part of the emission is set. Even here.
+    /// The mechanisms' parts of the emission, of 65535 in all; equal where not set.
     #[pallet::storage]
     pub type MechanismEmissionSplit<T: Config> =
         StorageMap<_, Twox64Concat, u16, Vec<u16>, OptionQuery>;

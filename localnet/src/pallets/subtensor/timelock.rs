@@ -6,8 +6,7 @@
 
 use super::{
     CommitRevealWeightsEnabled, CommitRevealWeightsVersion, Config, Error, Event, Pallet,
-    RevealPeriodEpochs, SubnetEpochIndex, TimelockedWeightCommits, Uids,
-    commit_reveal::storage_index,
+    RevealPeriodEpochs, SubnetEpochIndex, TimelockedWeightCommits, Uids, mechanisms::storage_index,
 };
 use codec::{Decode, Encode};
 use frame_support::{
@@ -64,9 +63,10 @@ impl<T: Config> Pallet<T> {
         let current = CommitRevealWeightsVersion::<T>::get();
         ensure!(version == current, Error::<T>::IncorrectCommitRevealVersion);
         let uid = Uids::<T>::get(netuid, hotkey).ok_or(Error::<T>::HotKeyNotRegisteredInSubNet)?;
-        ensure!(Self::may_set_weights(netuid, uid), Error::<T>::CommittingWeightsTooFast);
-        ensure!(round >= T::Beacon::newest_round(), Error::<T>::InvalidRevealRound);
         let index = storage_index(netuid, mechanism);
+        let late = Self::may_set_weights(netuid, index, uid);
+        ensure!(late, Error::<T>::CommittingWeightsTooFast);
+        ensure!(round >= T::Beacon::newest_round(), Error::<T>::InvalidRevealRound);
         let open = TimelockedWeightCommits::<T>::iter_prefix_values(index)
             .flatten()
             .filter(|(who, ..)| who == hotkey)
@@ -78,7 +78,7 @@ impl<T: Config> Pallet<T> {
             commits.push_back((hotkey.clone(), Self::now(), ciphertext, round));
         });
         Self::deposit_event(Event::TimelockedWeightsCommitted(hotkey.clone(), index, hash, round));
-        Self::set_last_update(netuid, uid);
+        Self::set_last_update(index, uid);
         Ok(())
     }
 
@@ -89,9 +89,10 @@ impl<T: Config> Pallet<T> {
             let starting = u64::from(Self::is_epoch_due(*netuid, now));
             let epoch = SubnetEpochIndex::<T>::get(netuid).saturating_add(starting);
             if let Some(due) = epoch.checked_sub(RevealPeriodEpochs::<T>::get(netuid)) {
-                let index = storage_index(*netuid, 0);
-                Self::drop_timelocked_before(index, due);
-                Self::reveal_epoch(*netuid, index, due);
+                for mechanism in Self::mechanisms(*netuid) {
+                    Self::drop_timelocked_before(storage_index(*netuid, mechanism), due);
+                    Self::reveal_epoch(*netuid, mechanism, due);
+                }
             }
         }
     }
@@ -105,7 +106,8 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    fn reveal_epoch(netuid: u16, index: u16, epoch: u64) {
+    fn reveal_epoch(netuid: u16, mechanism: u8, epoch: u64) {
+        let index = storage_index(netuid, mechanism);
         let commits = TimelockedWeightCommits::<T>::get(index, epoch);
         if commits.is_empty() {
             return;
@@ -120,7 +122,8 @@ impl<T: Config> Pallet<T> {
             let shown = opened.and_then(|bytes| payload(&hotkey.encode(), &bytes));
             // What does not open, or is refused, is dropped: nobody is there to be told.
             if let Some(Payload { uids, values, version_key, .. }) = shown {
-                let set = || Self::put_weights(hotkey, netuid, 0, uids, values, version_key);
+                let set =
+                    || Self::put_weights(hotkey, netuid, mechanism, uids, values, version_key);
                 if with_storage_layer(set).is_ok() {
                     Self::deposit_event(Event::TimelockedWeightsRevealed(index, hotkey.clone()));
                 }
@@ -134,10 +137,9 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Block of each hotkey's earliest timelocked commit that has not been shown.
-    pub(super) fn timelocked_blocks(netuid: u16) -> BTreeMap<T::AccountId, u64> {
+    pub(super) fn timelocked_blocks(index: u16) -> BTreeMap<T::AccountId, u64> {
         let mut blocks = BTreeMap::new();
-        for (hotkey, block, ..) in
-            TimelockedWeightCommits::<T>::iter_prefix_values(storage_index(netuid, 0)).flatten()
+        for (hotkey, block, ..) in TimelockedWeightCommits::<T>::iter_prefix_values(index).flatten()
         {
             let first = blocks.entry(hotkey).or_insert(block);
             *first = block.min(*first);

@@ -5,7 +5,7 @@ use super::{
     CommitRevealWeightsEnabled, Config, Error, Event, LastUpdate, MaxWeightsLimit,
     MechanismCountCurrent, MinAllowedWeights, NetworksAdded, Pallet, ROOT, StakeThreshold,
     SubnetOwnerHotkey, SubnetworkN, Uids, ValidatorPermit, Weights, WeightsSetRateLimit,
-    WeightsVersionKey,
+    WeightsVersionKey, mechanisms::storage_index,
 };
 use frame_support::{dispatch::DispatchResult, ensure};
 use std::collections::BTreeSet;
@@ -47,7 +47,8 @@ impl<T: Config> Pallet<T> {
         ensure!(least == 0 || version_key >= least, Error::<T>::IncorrectWeightVersionKey);
         // Where weights are committed, the commits are limited and count as updates.
         let is_plain = !CommitRevealWeightsEnabled::<T>::get(netuid);
-        let late = !is_plain || Self::may_set_weights(netuid, uid);
+        let index = storage_index(netuid, mechanism);
+        let late = !is_plain || Self::may_set_weights(netuid, index, uid);
         ensure!(late, Error::<T>::SettingWeightsTooFast);
 
         let is_owner = SubnetOwnerHotkey::<T>::get(netuid) == *hotkey;
@@ -66,11 +67,11 @@ impl<T: Config> Pallet<T> {
         ensure!(within, Error::<T>::MaxWeightExceeded);
 
         let row: Vec<(u16, u16)> = uids.into_iter().zip(values).collect();
-        Weights::<T>::insert(netuid, uid, row);
+        Weights::<T>::insert(index, uid, row);
         if is_plain {
-            Self::set_last_update(netuid, uid);
+            Self::set_last_update(index, uid);
         }
-        Self::deposit_event(Event::WeightsSet(netuid, uid));
+        Self::deposit_event(Event::WeightsSet(index, uid));
         Ok(())
     }
 
@@ -81,8 +82,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    pub(super) fn set_last_update(netuid: u16, uid: u16) {
-        LastUpdate::<T>::mutate(netuid, |all| {
+    pub(super) fn set_last_update(index: u16, uid: u16) {
+        LastUpdate::<T>::mutate(index, |all| {
             if let Some(block) = all.get_mut(usize::from(uid)) {
                 *block = Self::now();
             }
@@ -92,12 +93,12 @@ impl<T: Config> Pallet<T> {
     /// Whether the hotkey's stake reaches the threshold. The subnet's owner needs none.
     pub(super) fn has_stake_for_weights(hotkey: &T::AccountId, netuid: u16) -> bool {
         SubnetOwnerHotkey::<T>::get(netuid) == *hotkey
-            || Self::stake_of(hotkey, netuid) >= StakeThreshold::<T>::get()
+            || Self::validating_stake(hotkey, netuid) >= StakeThreshold::<T>::get()
     }
 
-    /// Whether the neuron's last weights (or its registration) are old enough.
-    pub(super) fn may_set_weights(netuid: u16, uid: u16) -> bool {
-        let last = LastUpdate::<T>::get(netuid).get(usize::from(uid)).copied().unwrap_or(0);
+    /// Whether the neuron's last weights in a mechanism (or its registration) are old enough.
+    pub(super) fn may_set_weights(netuid: u16, index: u16, uid: u16) -> bool {
+        let last = LastUpdate::<T>::get(index).get(usize::from(uid)).copied().unwrap_or(0);
         last == 0 || Self::now().saturating_sub(last) >= WeightsSetRateLimit::<T>::get(netuid)
     }
 }

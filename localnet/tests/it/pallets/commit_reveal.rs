@@ -29,22 +29,51 @@ fn staffed() -> Net {
     net
 }
 
+/// Codes with which the pool refuses what is shown.
+const NO_COMMIT: Option<u8> = Some(16);
+const NOT_DUE: Option<u8> = Some(17);
+
 #[test]
 fn a_commit_is_shown_in_the_next_epoch_and_in_no_other() {
     let mut net = staffed();
-    assert_eq!(net.refusal("v0", shown(3)), "NoWeightsCommitFound");
+    assert_eq!(net.pool_code("v0", shown(3)), NO_COMMIT);
     net.ok("v0", hidden("v0", 3));
-    assert_eq!(net.refusal("v0", shown(3)), "RevealTooEarly");
+    assert_eq!(net.pool_code("v0", shown(3)), NOT_DUE);
     net.next_epoch();
-    assert_eq!(net.refusal("v0", shown(4)), "InvalidRevealCommitHashNotMatch");
+    assert_eq!(net.pool_code("v0", shown(4)), NO_COMMIT);
     net.ok("v0", shown(3));
     assert_eq!(net.read(|| subtensor::Weights::<Runtime>::get(NET, 1)), [(3, u16::MAX)]);
-    assert_eq!(net.refusal("v0", shown(3)), "NoWeightsCommitFound");
+    assert_eq!(net.pool_code("v0", shown(3)), NO_COMMIT);
     net.ok("v0", hidden("v0", 4));
     net.next_epoch();
     net.next_epoch();
-    assert_eq!(net.refusal("v0", shown(4)), "ExpiredWeightCommit");
+    assert_eq!(net.pool_code("v0", shown(4)), NOT_DUE);
     net.check_books();
+}
+
+#[test]
+fn what_is_shown_in_a_batch_meets_the_checks_of_the_call() {
+    let mut net = staffed();
+    let unequal = Subtensor::<Runtime>::batch_reveal_weights {
+        netuid: NET,
+        uids_list: vec![vec![3]],
+        values_list: vec![],
+        salts_list: vec![],
+        version_keys: vec![],
+    };
+    assert_eq!(net.pool_code("v0", unequal), Some(18));
+    let batch = || Subtensor::<Runtime>::batch_reveal_weights {
+        netuid: NET,
+        uids_list: vec![vec![3]],
+        values_list: vec![vec![1]],
+        salts_list: vec![SALT.to_vec()],
+        version_keys: vec![0],
+    };
+    assert_eq!(net.refusal("v0", batch()), "NoWeightsCommitFound");
+    net.ok("v0", hidden("v0", 3));
+    assert_eq!(net.refusal("v0", batch()), "RevealTooEarly");
+    net.next_epoch();
+    net.ok("v0", batch());
 }
 
 #[test]

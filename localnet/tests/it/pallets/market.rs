@@ -129,8 +129,10 @@ fn a_take_rises_once_in_a_while_and_falls_at_will() {
     let hotkey = id("v0");
     let rise = |take| Subtensor::<Runtime>::increase_take { hotkey: id("v0"), take };
     let fall = |take| Subtensor::<Runtime>::decrease_take { hotkey: id("v0"), take };
-    assert_eq!(net.refusal("Bob", rise(20_000)), "DelegateTakeTooHigh");
-    assert_eq!(net.refusal("Charlie", fall(1_000)), "NonAssociatedColdKey");
+    let (not_owned, too_low, too_high) = (Some(25), Some(26), Some(27));
+    assert_eq!(net.pool_code("Bob", rise(20_000)), too_high);
+    assert_eq!(net.pool_code("Bob", rise(1)), too_low);
+    assert_eq!(net.pool_code("Charlie", fall(1_000)), not_owned);
     net.ok("Bob", fall(1_000));
     net.ok("Bob", rise(2_000));
     assert_eq!(net.refusal("Bob", rise(3_000)), "DelegateTxRateLimitExceeded");

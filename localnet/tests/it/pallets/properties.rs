@@ -65,6 +65,11 @@ fn call() -> impl Strategy<Value = RuntimeCall> {
             }
         ),
         hotkey().prop_map(|hotkey| Subtensor::<Runtime>::unstake_all { hotkey }.into()),
+        (hotkey(), netuid(), prop::collection::vec((any::<u64>(), hotkey()), 0..3)).prop_map(
+            |(hotkey, netuid, children)| {
+                Subtensor::<Runtime>::set_children { hotkey, netuid, children }.into()
+            }
+        ),
         (hotkey(), netuid()).prop_map(|(hotkey, netuid)| {
             Subtensor::<Runtime>::burned_register { netuid, hotkey }.into()
         }),
@@ -95,6 +100,10 @@ fn hyperparameter() -> impl Strategy<Value = RuntimeCall> {
         any::<i16>().prop_map(move |steepness| {
             Admin::<Runtime>::sudo_set_alpha_sigmoid_steepness { netuid, steepness }.into()
         }),
+        (1_u8..3).prop_map(move |mechanism_count| {
+            Admin::<Runtime>::sudo_set_mechanism_count { netuid, mechanism_count }.into()
+        }),
+        Just(Subtensor::<Runtime>::set_pending_childkey_cooldown { cooldown: 3 }.into()),
         any::<u64>().prop_map(|min_stake| {
             Admin::<Runtime>::sudo_set_stake_threshold { min_stake }.into()
         }),
