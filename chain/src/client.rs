@@ -209,9 +209,9 @@ impl BlockStream {
             let block = block.map_err(|e| ReadError::Rpc { what: WHAT, reason: e.to_string() })?;
             self.finalized = self.finalized.max(block.number());
         }
-        let at = rpc(WHAT, self.client.link.current().online.at_block(self.next)).await?;
-        let found = (height(&at), at.block_hash().0);
+        let number = u32::try_from(self.next).unwrap_or(u32::MAX);
+        let hash = self.client.block_hash(number).await?;
         self.next += 1;
-        Ok(found)
+        Ok((number, hash))
     }
 }

@@ -5,15 +5,19 @@
 //! endpoint or a forgetful pool loses none.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize;
+use sp_crypto_hashing::blake2_256;
 use subxt::events::{Events, Phase};
+use subxt::rpcs::rpc_params;
 use subxt::{ArcMetadata, PolkadotConfig, error::DispatchError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::client::{AtBlock, BlockStream, Client, rpc};
+use crate::client::{BlockStream, Client, rpc};
 use crate::error::{ReadError, SubmitError};
 use crate::link::Connection;
 use crate::nonces::Nonces;
@@ -135,7 +139,7 @@ impl Client {
 
     /// Sends an extrinsic over a connection.
     pub(crate) async fn push(&self, connection: &Connection, signed: &Signed) -> Answer {
-        let params = subxt::rpcs::rpc_params![format!("0x{}", hex::encode(&signed.bytes))];
+        let params = rpc_params![format!("0x{}", hex::encode(&signed.bytes))];
         let sent = connection.rpc.request::<String>("author_submitExtrinsic", params);
         let user = match timeout(TAKE, sent).await {
             Ok(Ok(_)) => return Answer::Taken,
@@ -178,14 +182,13 @@ async fn follow(client: Client, from: u32) {
     let mut blocks = BlockStream::new(client.clone(), from);
     let mut age = client.link.age();
     loop {
-        let block = next(&client, &mut blocks).await;
-        let mut again = match block {
+        let mut again = match Block::next(&client, &mut blocks).await {
             Ok(block) => {
                 let decided = client.courier.state().outbox.block(block.number, &block.hashes);
                 for (signed, fate) in decided {
                     let outcome = match fate {
                         Fate::Included(index) => {
-                            Outcome::Included(block.outcome(signed.hash, index))
+                            Outcome::Included(block.outcome(&client, signed.hash, index).await)
                         }
                         Fate::Lapsed => Outcome::Lapsed,
                     };
@@ -226,41 +229,94 @@ async fn follow(client: Client, from: u32) {
 struct Block {
     number: u32,
     hash: Hash,
-    /// Hash of each extrinsic; none for one that does not decode.
-    hashes: Vec<Option<Hash>>,
+    /// Hash of each extrinsic.
+    hashes: Vec<Hash>,
+}
+
+/// What happened in a block.
+struct Record {
     events: Events<PolkadotConfig>,
     metadata: ArcMetadata,
 }
 
-/// The next block, over as many connections as it takes.
-async fn next(client: &Client, blocks: &mut BlockStream) -> Result<Block, ReadError> {
-    let (number, hash) = blocks.next().await?;
+/// A block as nodes answer with it.
+#[derive(Deserialize)]
+struct Answered {
+    block: Body,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    extrinsics: Vec<String>,
+}
+
+/// Reads over as many connections as it takes. What a node no longer has, others lack as well.
+async fn insist<T, F: Future<Output = Result<T, ReadError>>>(
+    client: &Client,
+    read: impl Fn() -> F,
+) -> Result<T, ReadError> {
     let mut attempt = 1;
     loop {
         let connection = client.link.current();
-        let read = async { Block::read(&client.at(hash).await?, number, hash).await };
-        match read.await {
-            Err(error) if attempt == ATTEMPTS => return Err(error),
-            Err(error) => {
-                tracing::debug!(%error, number, "block not read");
+        match read().await {
+            Err(error) if attempt < ATTEMPTS && !matches!(error, ReadError::Pruned { .. }) => {
+                tracing::debug!(%error, "not read");
                 attempt += 1;
                 client.recover(&connection).await?;
             }
-            Ok(block) => return Ok(block),
+            done => return done,
         }
     }
 }
 
 impl Block {
-    async fn read(at: &AtBlock, number: u32, hash: Hash) -> Result<Self, ReadError> {
-        let extrinsics = rpc("a block's extrinsics", at.extrinsics().fetch()).await?;
-        let hashes = extrinsics.iter().map(|extrinsic| Some(extrinsic.ok()?.hash().0)).collect();
-        let events = rpc("a block's events", at.events().fetch()).await?;
-        Ok(Self { number, hash, hashes, events, metadata: at.metadata() })
+    /// The next one.
+    async fn next(client: &Client, blocks: &mut BlockStream) -> Result<Self, ReadError> {
+        let (number, hash) = blocks.next().await?;
+        insist(client, || Self::read(client, number, hash)).await
+    }
+
+    async fn read(client: &Client, number: u32, hash: Hash) -> Result<Self, ReadError> {
+        const WHAT: &str = "a block's extrinsics";
+        let params = rpc_params![format!("0x{}", hex::encode(hash))];
+        let connection = client.link.current();
+        let asked = connection.rpc.request::<Option<Answered>>("chain_getBlock", params);
+        let none = || ReadError::form(WHAT, format_args!("no block {number}"));
+        let Answered { block } = rpc(WHAT, asked).await?.ok_or_else(none)?;
+        let hashed = |text: &String| {
+            let bytes = hex::decode(text.trim_start_matches("0x"));
+            bytes.map(|bytes| blake2_256(&bytes)).map_err(|error| ReadError::form(WHAT, error))
+        };
+        let hashes = block.extrinsics.iter().map(hashed).collect::<Result<_, _>>()?;
+        Ok(Self { number, hash, hashes })
     }
 
     /// What came of the extrinsic at a place.
-    fn outcome(&self, extrinsic: Hash, index: usize) -> Result<Inclusion, SubmitError> {
+    async fn outcome(
+        &self,
+        client: &Client,
+        extrinsic: Hash,
+        index: usize,
+    ) -> Result<Inclusion, SubmitError> {
+        let record = insist(client, || Record::read(client, self.hash)).await;
+        let record = record.map_err(|error| match error {
+            ReadError::Pruned { .. } => SubmitError::Unseen { block: self.number },
+            other => SubmitError::Connection(other.to_string()),
+        })?;
+        record.check(index)?;
+        Ok(Inclusion { block: self.hash, number: self.number, extrinsic })
+    }
+}
+
+impl Record {
+    async fn read(client: &Client, hash: Hash) -> Result<Self, ReadError> {
+        let at = client.at(hash).await?;
+        let events = rpc("a block's events", at.events().fetch()).await?;
+        Ok(Self { events, metadata: at.metadata() })
+    }
+
+    /// Passes an extrinsic that succeeded.
+    fn check(&self, index: usize) -> Result<(), SubmitError> {
         for event in self.events.iter() {
             let event = event.map_err(|error| SubmitError::Connection(error.to_string()))?;
             let is_its = matches!(event.phase(), Phase::ApplyExtrinsic(at) if at as usize == index);
@@ -273,7 +329,7 @@ impl Block {
             };
             return Err(failed(DispatchError::decode_from(error, self.metadata.clone())));
         }
-        Ok(Inclusion { block: self.hash, number: self.number, extrinsic })
+        Ok(())
     }
 }
 

@@ -115,6 +115,12 @@ pub enum SubmitError {
         /// What to do.
         remedy: String,
     },
+    /// A block has it, of which the node no longer has what came of it.
+    #[error("block {block} has it, and the node no longer knows whether it succeeded")]
+    Unseen {
+        /// The block's height.
+        block: u32,
+    },
     /// The connection failed; whether it was included is unknown.
     #[error("connection lost while submitting: {0}")]
     Connection(String),

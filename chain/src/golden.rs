@@ -110,6 +110,12 @@ fn all_calls() -> Vec<Call> {
         Call::AddStakeLimit { hotkey, netuid, amount, limit, partial },
         Call::RemoveStake { hotkey, netuid, amount },
         Call::RemoveStakeLimit { hotkey, netuid, amount, limit, partial },
+        Call::MoveStake { from: (hotkey, 1), to: (hotkey, 2), amount },
+        Call::TransferStake { coldkey: hotkey, hotkey, from: 1, to: 2, amount },
+        Call::SwapStake { hotkey, from: 1, to: 2, amount, limit: None },
+        Call::SwapStake { hotkey, from: 1, to: 2, amount, limit: Some((limit, partial)) },
+        Call::SetChildren { hotkey, netuid, children: vec![(9, hotkey)] },
+        Call::SetChildkeyTake { hotkey, netuid, take: 9 },
         Call::SetWeights {
             netuid,
             mechanism,

@@ -1,9 +1,10 @@
 //! The connection: one endpoint of several at a time, another when it is lost.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Deserialize;
+use subxt::backend::LegacyBackend;
 use subxt::rpcs::{RpcClient, rpc_params};
 use subxt::{OnlineClient, PolkadotConfig};
 use tokio::sync::Mutex;
@@ -149,7 +150,9 @@ async fn dial(
         .await
         .map_err(late)?
         .map_err(|error| refused(deepest(&error)))?;
-    let online = timeout(within, OnlineClient::<PolkadotConfig>::from_rpc_client(rpc.clone()))
+    // Every node has these methods, also one behind a balancer that lacks the newer ones.
+    let backend = LegacyBackend::builder().build(rpc.clone());
+    let online = timeout(within, OnlineClient::from_backend(Arc::new(backend)))
         .await
         .map_err(late)?
         .map_err(|error| refused(deepest(&error)))?;

@@ -61,10 +61,10 @@ impl Outbox {
     }
 
     /// A finalized block, with the hashes of its extrinsics in order: whose fate it decides.
-    pub(crate) fn block(&mut self, number: u32, hashes: &[Option<Hash>]) -> Vec<(Signed, Fate)> {
+    pub(crate) fn block(&mut self, number: u32, hashes: &[Hash]) -> Vec<(Signed, Fate)> {
         let mut decided = Vec::new();
         for (index, hash) in hashes.iter().enumerate() {
-            if let Some((signed, _)) = hash.and_then(|hash| self.open.remove(&hash)) {
+            if let Some((signed, _)) = self.open.remove(hash) {
                 decided.push((signed, Fate::Included(index)));
             }
         }
@@ -114,7 +114,7 @@ mod tests {
         for nonce in 0..3 {
             outbox.add(signed(nonce, 100), 10);
         }
-        let hashes = [None, Some([2; 32]), Some([9; 32]), Some([0; 32])];
+        let hashes = [[8; 32], [2; 32], [9; 32], [0; 32]];
         let decided = outbox.block(11, &hashes);
         let expected = [(signed(2, 100), Fate::Included(1)), (signed(0, 100), Fate::Included(3))];
         assert_eq!(decided, expected);

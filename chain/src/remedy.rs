@@ -33,7 +33,7 @@ const CUSTOM: [&str; 28] = [
 ];
 
 /// What to do about an error, by its name.
-const REMEDIES: [(&str, &str); 66] = [
+const REMEDIES: [(&str, &str); 78] = [
     (
         "BadOrigin",
         "sign with the coldkey that owns the subnet or hotkey; some calls are root's alone",
@@ -109,6 +109,21 @@ const REMEDIES: [(&str, &str); 66] = [
     ),
     ("DelegateTakeTooLow", "ask for a take that is higher"),
     ("DelegateTakeTooHigh", "ask for a take that is lower"),
+    ("InvalidChild", "a hotkey cannot be its own child"),
+    ("DuplicateChild", "name each child once"),
+    ("TooManyChildren", "name five children at most"),
+    ("ProportionOverflow", "lend no more than the whole: shares add up to 1 at most"),
+    ("ChildParentInconsistency", "who lends to a hotkey cannot borrow from it"),
+    ("NotEnoughStakeToSetChildkeys", "add stake to the hotkey"),
+    ("InvalidChildkeyTake", "ask for a take between the chain's least and greatest"),
+    (
+        "TxChildkeyTakeRateLimitExceeded",
+        "wait: a child's take may rise once in a while; it may fall at any time",
+    ),
+    ("SameNetuid", "name two subnets"),
+    ("InvalidWorkBlock", "work anew: the block is more than five blocks old"),
+    ("InvalidDifficulty", "work anew: the difficulty has risen"),
+    ("InvalidSeal", "work anew: the chain has another block at that height"),
 ];
 
 /// Name and remedy of a pool rejection's text.

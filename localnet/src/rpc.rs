@@ -1,8 +1,7 @@
-//! JSON-RPC over websocket and HTTP on one port: the methods that subxt's legacy backend, the
-//! Bittensor SDKs and polkadot-js ask of a node, and `dev_*` for what only a dev chain can do.
+//! JSON-RPC over websocket and HTTP on one port: the methods that subxt, polkadot-api, the Bittensor
+//! SDKs and polkadot-js ask of a node, old and new, and `dev_*` for what only a dev chain can do.
 //!
-//! Each group of methods is a file with a `register` function; a new group (`chainHead_v1_*`) is one
-//! more. Answers have the shapes and error codes of a substrate node.
+//! Each group of methods is a file with a `register` function. Answers have the shapes and error codes of a substrate node.
 //!
 //! Limits: the constants below. Requests beyond them get an error; connections beyond theirs are
 //! refused. A subscriber that does not read is waited for, one message at a time, without a queue
@@ -13,7 +12,10 @@ use faults::Faulty;
 use jsonrpsee::{
     RpcModule,
     core::middleware::RpcServiceBuilder,
-    server::{BatchRequestConfig, RegisterMethodError, Server, ServerConfig, ServerHandle},
+    server::{
+        BatchRequestConfig, RandomStringIdProvider, RegisterMethodError, Server, ServerConfig,
+        ServerHandle,
+    },
 };
 use std::{
     io,
@@ -22,12 +24,14 @@ use std::{
 
 mod author;
 mod chain;
+mod chain_head;
 mod dev;
 mod error;
 mod faults;
 mod state;
 mod subscription;
 mod system;
+mod transaction;
 
 pub use faults::Faults;
 pub(crate) use faults::SharedFaults;
@@ -44,6 +48,9 @@ const MAX_RESPONSE_BYTES: u32 = 64 * 1024 * 1024;
 const MAX_BATCH: u32 = 256;
 /// Messages that wait to be written to one connection.
 const MESSAGE_BUFFER: u32 = 256;
+
+/// Characters of a subscription's name, as on a substrate node.
+const ID_CHARACTERS: usize = 16;
 
 /// Takes the address. Returns it with the port that port 0 stood for.
 pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
@@ -66,6 +73,7 @@ pub(crate) fn serve(listener: TcpListener, api: Api) -> io::Result<ServerHandle>
         .max_response_body_size(MAX_RESPONSE_BYTES)
         .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH))
         .set_message_buffer_capacity(MESSAGE_BUFFER)
+        .set_id_provider(RandomStringIdProvider::new(ID_CHARACTERS))
         .build();
     let faults = api.faults().clone();
     let middleware = RpcServiceBuilder::new()
@@ -83,9 +91,11 @@ fn module(api: Api) -> Result<RpcModule<Api>, RegisterMethodError> {
     let mut module = RpcModule::new(api);
     author::register(&mut module)?;
     chain::register(&mut module)?;
+    chain_head::register(&mut module)?;
     dev::register(&mut module)?;
     state::register(&mut module)?;
     system::register(&mut module)?;
+    transaction::register(&mut module)?;
     let mut methods: Vec<&str> = module.method_names().chain(["rpc_methods"]).collect();
     methods.sort_unstable();
     let methods = serde_json::json!({ "methods": methods });

@@ -78,10 +78,24 @@ const RELIED_ON: &[(Item, Option<&str>)] = &[
     (Item::Storage("Drand", "Pulses"), Some("randomness that no block author can grind")),
     (Item::Storage("Drand", "LastStoredRound"), Some("randomness that no block author can grind")),
     (Item::Call("Balances", "transfer_keep_alive", 2), Some("transfers")),
+    (Item::Call("SubtensorModule", "move_stake", 5), Some(MOVED)),
+    (Item::Call("SubtensorModule", "transfer_stake", 5), Some(MOVED)),
+    (Item::Call("SubtensorModule", "swap_stake", 4), Some(MOVED)),
+    (Item::Call("SubtensorModule", "swap_stake_limit", 6), Some(MOVED)),
+    (Item::Call("SubtensorModule", "set_children", 3), Some(LENT)),
+    (Item::Call("SubtensorModule", "set_childkey_take", 3), Some(LENT)),
+    (Item::Storage("SubtensorModule", "ChildKeys"), Some(LENT)),
+    (Item::Storage("SubtensorModule", "ParentKeys"), Some(LENT)),
+    (Item::Storage("SubtensorModule", "PendingChildKeys"), Some(LENT)),
+    (Item::Storage("SubtensorModule", "ChildkeyTake"), Some(LENT)),
+    (Item::Api("NeuronInfoRuntimeApi", "get_neuron_lite"), Some("history")),
+    (Item::Api("StakeInfoRuntimeApi", "get_stake_info_for_hotkey_coldkey_netuid"), Some("history")),
 ];
 
 /// What needs more than plain weights.
 const HIDDEN: &str = "weights on subnets that hide them";
+const MOVED: &str = "moving stake";
+const LENT: &str = "lending stake to child hotkeys";
 
 /// How metadata begins, in ASCII and in hex.
 const MAGIC: &[u8] = b"meta";

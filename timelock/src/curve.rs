@@ -7,8 +7,9 @@ use ark_ec::{
     hashing::{HashToCurve, curve_maps::wb::WBMap, map_to_curve_hasher::MapToCurveBasedHasher},
     pairing::Pairing,
 };
-use ark_ff::{PrimeField, field_hashers::DefaultFieldHasher};
+use ark_ff::{BigInteger, PrimeField, field_hashers::DefaultFieldHasher};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use blst::min_sig;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -34,7 +35,11 @@ pub struct Signature(pub(crate) G1Affine);
 
 /// The secret of a beacon of one's own.
 #[derive(Clone)]
-pub struct SecretKey(Fr);
+pub struct SecretKey {
+    scalar: Fr,
+    /// The same. Dev chains sign thousands of rounds per second, and this library four times as fast.
+    signer: min_sig::SecretKey,
+}
 
 impl PublicKey {
     /// Reads a compressed point of G2.
@@ -87,21 +92,32 @@ impl Signature {
 
 impl SecretKey {
     /// The key of a seed.
+    ///
+    /// # Panics
+    /// If the seed's hash is a multiple of the curve's order, which nobody will ever find.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(Fr::from_be_bytes_mod_order(&Sha256::digest(seed)))
+        let scalar = Fr::from_be_bytes_mod_order(&Sha256::digest(seed));
+        let bytes = scalar.into_bigint().to_bytes_be();
+        let signer = min_sig::SecretKey::from_bytes(&bytes).expect("the scalar is not zero");
+        Self { scalar, signer }
     }
 
     /// Its public key.
     #[must_use]
     pub fn public(&self) -> PublicKey {
-        PublicKey((G2Projective::generator() * self.0).into_affine())
+        PublicKey((G2Projective::generator() * self.scalar).into_affine())
     }
 
     /// Signs a round.
+    ///
+    /// # Panics
+    /// Never: what was signed is a point.
     #[must_use]
     pub fn sign(&self, round: u64) -> Signature {
-        Signature((identity(round) * self.0).into_affine())
+        let signed = self.signer.sign(&message(round), DOMAIN, &[]).serialize();
+        let point = G1Affine::deserialize_uncompressed_unchecked(&signed[..]);
+        Signature(point.expect("a signature is a point"))
     }
 }
 
@@ -113,8 +129,12 @@ pub(crate) fn identity(round: u64) -> G1Affine {
     type Hasher =
         MapToCurveBasedHasher<G1Projective, DefaultFieldHasher<Sha256, 128>, WBMap<g1::Config>>;
     let hasher = Hasher::new(DOMAIN).expect("the domain is not empty");
-    let message = Sha256::digest(round.to_be_bytes());
-    hasher.hash(&message).expect("every message has a point")
+    hasher.hash(&message(round)).expect("every message has a point")
+}
+
+/// What is signed for a round.
+fn message(round: u64) -> [u8; 32] {
+    Sha256::digest(round.to_be_bytes()).into()
 }
 
 fn point<P: CanonicalDeserialize>(bytes: &[u8], length: usize) -> Option<P> {

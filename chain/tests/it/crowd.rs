@@ -205,3 +205,32 @@ async fn an_extrinsic_whose_answer_was_lost_is_not_sent_anew() {
     assert_eq!(client.balance(&dest).await.unwrap(), TAO);
     handle.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_pruned_block_has_is_settled_and_the_next_is_sent() {
+    let (api, handle) = spawn(Config::test()).await.unwrap();
+    let proxy = Proxy::start(api.local_addr(), Answers::Pass).await;
+    let client = Client::connect(&proxy.url(), CONNECT).await.unwrap();
+    let (alice, dest) = (key("Alice"), key("nobody").public());
+    let transfer = Call::Transfer { dest, value: TAO };
+    let away = async {
+        while api.read(|chain| chain.pending().len()).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        proxy.redirect(None);
+        // States are kept for fewer blocks than the extrinsic is valid for and some.
+        api.seal(1).await.unwrap();
+        api.seal(300).await.unwrap();
+        proxy.redirect(Some(api.local_addr()));
+    };
+    let both = futures::future::join(client.submit(&alice, &transfer), away);
+    let (done, ()) = tokio::time::timeout(CONNECT, both).await.unwrap();
+    let error = done.unwrap_err();
+    assert!(matches!(error, SubmitError::Unseen { block: 1 }), "{error}");
+    assert_eq!(client.balance(&dest).await.unwrap(), TAO);
+
+    api.set_sealing(Sealing::Instant).await.unwrap();
+    let next = tokio::time::timeout(CONNECT, client.submit(&alice, &transfer)).await.unwrap();
+    assert_eq!(next.unwrap().number, 302);
+    handle.stop().await;
+}

@@ -111,23 +111,23 @@ async fn committed_weights_are_shown_in_their_epoch_only() {
     let (_, committed) = net.commit(&validator, &wanted, &mut kept).await.unwrap();
     assert_eq!(kept.as_ref(), Some(&committed), "it was kept before it was sent");
     let name = |error| match error {
-        WeightsError::Submit(SubmitError::Failed { name, .. }) => name,
+        WeightsError::Submit(SubmitError::Rejected { name, .. }) => name,
         other => panic!("{other}"),
     };
     let early = net.sealed(1, net.client.reveal_weights(&validator, &committed)).await;
-    assert_eq!(name(early.unwrap_err()), "RevealTooEarly");
+    assert_eq!(name(early.unwrap_err()), "CommitBlockNotInRevealRange");
     assert_eq!(net.shown().await, []);
     net.reach(committed.reveal_block).await;
     let other = Committed { salt: vec![1], ..committed.clone() };
     let wrong = net.sealed(1, net.client.reveal_weights(&validator, &other)).await;
-    assert_eq!(name(wrong.unwrap_err()), "InvalidRevealCommitHashNotMatch");
+    assert_eq!(name(wrong.unwrap_err()), "CommitNotFound");
     net.sealed(1, net.client.reveal_weights(&validator, &committed)).await.unwrap();
     assert_eq!(net.shown().await, [(MINERS[0], 65_535), (MINERS[1], 65_535)]);
 
     let (_, late) = net.commit(&validator, &wanted, &mut None).await.unwrap();
     net.reach(late.reveal_block + u32::from(TEMPO)).await;
     let late = net.sealed(1, net.client.reveal_weights(&validator, &late)).await;
-    assert_eq!(name(late.unwrap_err()), "ExpiredWeightCommit");
+    assert_eq!(name(late.unwrap_err()), "CommitBlockNotInRevealRange");
     net.stop().await;
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod blocks;
+mod calls;
 mod connect;
 mod crowd;
 mod hidden_weights;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod blocks;
+mod chain_head;
 mod conformance;
 mod dev;
 mod interface;

@@ -11,7 +11,7 @@ use sp_core::{Pair, crypto::Ss58Codec, sr25519};
 use std::{collections::BTreeSet, sync::Arc};
 use subxt::{
     OnlineClient, SubstrateConfig,
-    backend::LegacyBackend,
+    backend::{ChainHeadBackend, LegacyBackend},
     dynamic,
     rpcs::{Error, RpcClient, client::rpc_params},
     utils::{AccountId32, MultiSignature},
@@ -118,9 +118,14 @@ async fn subxt_sends_a_transfer_and_sees_it_final() {
 }
 
 #[tokio::test]
-async fn subxt_does_so_with_its_legacy_backend_too() {
+async fn subxt_does_so_with_each_of_its_backends_too() {
     let (api, handle, rpc) = start(Sealing::Manual).await;
     let backend = LegacyBackend::builder().build(rpc);
+    let client = Client::from_backend(Arc::new(backend)).await.unwrap();
+    send_and_follow(client, api).await;
+    handle.stop().await;
+    let (api, handle, rpc) = start(Sealing::Manual).await;
+    let backend = ChainHeadBackend::builder().build_with_background_driver(rpc);
     let client = Client::from_backend(Arc::new(backend)).await.unwrap();
     send_and_follow(client, api).await;
     handle.stop().await;
