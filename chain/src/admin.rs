@@ -77,12 +77,22 @@ impl Client {
             let argument = match kind(metadata.types(), field.ty.id) {
                 Some(Kind::Bool) => value.parse().ok().map(Argument::Bool),
                 Some(Kind::Integer) => value.parse().ok().map(Argument::Number),
-                None => None,
+                None => fraction(field, value).map(Argument::Number),
             };
             arguments.push(argument.ok_or_else(wrong)?);
         }
         Ok(Call::Admin { call, arguments })
     }
+}
+
+/// The bits of a number in fixed point, whose type is named as by the crate `fixed`: `U64F64`.
+fn fraction(field: &Field<PortableForm>, typed: &str) -> Option<i128> {
+    let (whole, after) = field.type_name.as_deref()?.rsplit_once('F')?;
+    let is_fixed = whole.strip_prefix(['U', 'I']).is_some_and(|bits| bits.parse::<u8>().is_ok());
+    let after: i32 = after.parse().ok().filter(|bits| is_fixed && (0..=64).contains(bits))?;
+    let scaled = (typed.parse::<f64>().ok()? * 2_f64.powi(after)).round();
+    let fits = scaled.is_finite() && scaled.abs() < 2_f64.powi(127);
+    fits.then_some(scaled as i128)
 }
 
 /// What can be typed for an argument.
@@ -92,7 +102,7 @@ enum Kind {
 }
 
 /// The kind of a type, or of what a newtype wraps; none for others, whose numbers mean something else
-/// than themselves, such as the bits of a fraction.
+/// than themselves.
 fn kind(types: &PortableRegistry, id: u32) -> Option<Kind> {
     match &types.resolve(id)?.type_def {
         TypeDef::Primitive(TypeDefPrimitive::Bool) => Some(Kind::Bool),

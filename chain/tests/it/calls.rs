@@ -147,3 +147,25 @@ async fn commitments_of_a_subnet_read_back() {
     assert_eq!(found, [(hotkey.public(), set.number, expected)]);
     net.stop().await;
 }
+
+#[tokio::test]
+async fn a_parameter_that_is_a_fraction_is_set_in_decimals() {
+    let net = Net::started().await;
+    let owner = key("Alice");
+    let call = |value: &str| {
+        let value = [value.to_owned()];
+        let client = net.client.clone();
+        async move { client.admin_call(NET, "burn_increase_mult", &value).await }
+    };
+    net.ok(&owner, call("1.5").await.unwrap()).await;
+    let before = net.client.registration_cost(NET).await.unwrap();
+    net.register("v0").await;
+    let after = net.client.registration_cost(NET).await.unwrap();
+    // It falls a little with each block.
+    assert!(after.abs_diff(before / 2 * 3) <= before / 100, "{before}, {after}");
+    for wrong in ["", "many", "NaN", "1e99"] {
+        let error = call(wrong).await.unwrap_err().to_string();
+        assert_eq!(error, "`burn_increase_mult` takes burn_increase_mult: U64F64", "{wrong}");
+    }
+    net.stop().await;
+}

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 31] = [
     "",
     "demo",
     "localnet",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 24] = [
     "validator",
     "chain check",
     "metagraph",
+    "history",
     "wallet new",
     "wallet regen",
     "wallet sign",
@@ -27,8 +28,14 @@ const COMMANDS: [&str; 24] = [
     "register",
     "stake add",
     "stake remove",
+    "stake move",
+    "child set",
+    "child take",
     "subnet set",
     "weights set",
+    "axon set",
+    "commitment set",
+    "commitment list",
     "run init",
 ];
 

@@ -6,6 +6,7 @@ mod chain;
 mod cli;
 mod clients;
 mod demo;
+mod history;
 mod localnet;
 mod orders;
 mod python;

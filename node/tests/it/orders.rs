@@ -117,6 +117,85 @@ fn stake_is_traded_at_the_price_that_was_quoted() {
 }
 
 #[test]
+fn stake_moves_without_being_taken_back() {
+    let chain = scaffold();
+    let stakes = |wallet: &str| chain.json(&format!("stake list {wallet}"))["stakes"].clone();
+    chain.json(&format!("stake add --amount 1 {MINER} --yes"));
+    let alpha = number(&stakes(MINER)[0], "alpha_rao");
+    let address = |wallet: &str, key: &str| {
+        chain.json(&format!("wallet show {wallet}"))["hotkeys"][0][key].as_str().unwrap().to_owned()
+    };
+    let to = address(VALIDATOR, "address");
+    let moved = chain.json(&format!("stake move --amount 0.25 --to-hotkey {to} {MINER} --yes"));
+    assert_eq!((number(&moved, "paid_rao"), &moved["to_hotkey"]), (250_000_000, &to.into()));
+    let listed = stakes(MINER);
+    let both: Vec<u64> = (0..2).map(|at| number(&listed[at], "alpha_rao")).collect();
+    assert_near(both.iter().sum(), alpha);
+    assert!(both.iter().any(|part| part.abs_diff(250_000_000) < 1_000_000), "{both:?}");
+
+    let owner = chain.json(&format!("wallet show {OWNER}"))["coldkey"].as_str().unwrap().to_owned();
+    let before = stakes(OWNER).as_array().unwrap().len();
+    chain.json(&format!("stake move --all --to-coldkey {owner} {MINER} --yes"));
+    assert_eq!(stakes(OWNER).as_array().unwrap().len(), before + 1);
+    assert_eq!(stakes(MINER).as_array().unwrap().len(), 1);
+
+    let (code, text) = chain.refused(&format!("stake move --all {MINER} --yes"));
+    assert_eq!(code, Some(2));
+    assert!(text.contains("--to-netuid"), "{text}");
+    let (code, text) = chain.refused(&format!("stake move --amount 1 --to-netuid 1 {MINER} --yes"));
+    assert_eq!(code, Some(2));
+    assert!(text.starts_with("error: the stake lies in subnet 1 already\n"), "{text}");
+}
+
+#[test]
+fn a_hotkey_lends_its_stake_and_takes_it_back() {
+    let chain = scaffold();
+    let child = chain.json(&format!("wallet show {MINER}"))["hotkeys"][0]["address"].clone();
+    let child = child.as_str().unwrap();
+    let lent = chain.json(&format!("child set --children {child}:0.25 {VALIDATOR} --yes"));
+    assert_eq!(lent["children"][0]["share"], 0.25);
+    let listed = chain.json(&format!("child list {VALIDATOR}"));
+    assert_eq!(listed["children"].as_array().unwrap().len(), 0);
+    let from = number(&listed["pending"], "from_block");
+    chain.json(&format!("localnet warp --to {from}"));
+    chain.json("localnet warp --epoch");
+    assert_eq!(chain.json(&format!("child list {VALIDATOR}"))["children"][0]["hotkey"], child);
+    let text = chain.ok(&format!("child list {MINER}"));
+    assert!(text.contains("borrows from 1, and keeps 0.0000 of it\n    0.2500  5"), "{text}");
+
+    chain.json(&format!("child take 0.09 {MINER} --yes"));
+    let (_, text) = chain.refused(&format!("child take 0.5 {MINER} --yes --json"));
+    assert!(text.contains("refused with InvalidChildkeyTake"), "{text}");
+    for (typed, error) in [
+        (format!("{child}:2"), "is no child"),
+        (format!("{child}:0.9,{child}:0.9"), "more than the whole stake is lent"),
+    ] {
+        let (code, text) =
+            chain.refused(&format!("child set --children {typed} {VALIDATOR} --yes"));
+        assert!(code == Some(2) && text.contains(error), "{text}");
+    }
+}
+
+#[test]
+fn work_registers_where_the_chain_takes_it() {
+    let chain = scaffold();
+    chain.json(&format!("wallet new {MINER} --wallet.hotkey second"));
+    let register = format!("register --pow --threads 2 {MINER} --wallet.hotkey second --yes");
+    let allow = "subnet set network_pow_registration_allowed true --yes";
+    chain.json(&format!("{allow} {OWNER}"));
+    let said = chain.json(&register.replace("--yes", "--dry-run"));
+    assert_eq!(number(&said, "difficulty"), 10_000_000);
+    // A thousand hashes, so that nobody waits.
+    chain.ok("localnet set-storage SubtensorModule.Difficulty:0x0100 0xe803000000000000");
+    let before = chain.rao(MINER);
+    let done = chain.json(&register);
+    assert!(number(&done, "work_block") > 0, "{done}");
+    assert_eq!(chain.rao(MINER), before, "neither burn nor fee");
+    let (_, text) = chain.refused(&format!("{register} --json"));
+    assert!(text.contains("HotKeyAlreadyRegisteredInSubNet"), "{text}");
+}
+
+#[test]
 fn a_subnet_is_created_set_and_started() {
     let chain = scaffold();
     let owner = chain.json(&format!("wallet show {OWNER}"))["coldkey"].as_str().unwrap().to_owned();
@@ -143,7 +222,7 @@ fn a_subnet_is_created_set_and_started() {
     for (what, error) in [
         (
             "immunity 77",
-            "error: the chain has no parameter `immunity`\nhint: did you mean immunity_period?",
+            "error: the chain has no parameter `immunity`\nhint: did you mean immunity_period, network_immunity_period?",
         ),
         ("immunity_period soon", "error: `immunity_period` takes immunity_period: u16\n"),
         ("immunity_period 1 2", "error: `immunity_period` takes immunity_period: u16\n"),
