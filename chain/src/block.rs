@@ -1,56 +1,21 @@
 //! What a role reads of a finalized block.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use subxt::dynamic;
-use subxt::ext::scale_decode::DecodeAsType;
 use subxt::ext::scale_value::Value;
 
 use crate::client::{AtBlock, Client, height, rpc};
 use crate::error::ReadError;
+use crate::neurons::{MAX_NEURONS, Neuron, neurons};
 use crate::storage::Storage;
 use crate::value::{bytes, field, list, variant};
 use crate::{Hash, Hotkey};
 
-/// Most neurons and commitments read of one subnet.
-const MAX_NEURONS: usize = 4096;
 /// Longest field of a commitment.
 const MAX_FIELD_BYTES: usize = 512;
 /// Fields of a commitment.
 const MAX_FIELDS: usize = 3;
 /// Newest pulses read.
 const PULSES: u64 = 8;
-
-/// One neuron of a subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neuron {
-    /// Position.
-    pub uid: u16,
-    /// Who acts.
-    pub hotkey: Hotkey,
-    /// Who owns.
-    pub coldkey: Hotkey,
-    /// Stake weight over all nominators, in rao.
-    pub stake: u64,
-    /// Whether it set weights recently.
-    pub active: bool,
-    /// Whether it may set weights.
-    pub validator_permit: bool,
-    /// Block of its last weights.
-    pub last_update: u64,
-    /// Share of the miners' emission, of 65535.
-    pub incentive: u16,
-    /// Share of the validators' emission, of 65535.
-    pub dividends: u16,
-    /// Weight the validators agree on, of 65535.
-    pub consensus: u16,
-    /// How much its weights agree with the others', of 65535.
-    pub validator_trust: u16,
-    /// Alpha of the last tempo, in rao.
-    pub emission: u64,
-    /// Where it is reached, if it said so.
-    pub axon: Option<(IpAddr, u16)>,
-}
 
 /// A drand pulse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,67 +57,7 @@ pub struct BlockView {
     pub drand: Option<Drand>,
 }
 
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct AxonInfo {
-    ip: u128,
-    port: u16,
-    ip_type: u8,
-}
-
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-pub(crate) struct NeuronLite {
-    hotkey: Hotkey,
-    coldkey: Hotkey,
-    uid: u16,
-    active: bool,
-    axon_info: AxonInfo,
-    stake: Vec<(Hotkey, u64)>,
-    emission: u64,
-    incentive: u16,
-    consensus: u16,
-    validator_trust: u16,
-    dividends: u16,
-    last_update: u64,
-    validator_permit: bool,
-}
-
-impl NeuronLite {
-    pub(crate) fn read(self) -> Neuron {
-        let ip = match self.axon_info.ip_type {
-            4 => u32::try_from(self.axon_info.ip).ok().map(|ip| IpAddr::V4(Ipv4Addr::from(ip))),
-            6 => Some(IpAddr::V6(Ipv6Addr::from(self.axon_info.ip))),
-            _ => None,
-        };
-        let port = self.axon_info.port;
-        Neuron {
-            uid: self.uid,
-            hotkey: self.hotkey,
-            coldkey: self.coldkey,
-            stake: self.stake.iter().fold(0, |sum, (_, stake)| sum.saturating_add(*stake)),
-            active: self.active,
-            validator_permit: self.validator_permit,
-            last_update: self.last_update,
-            incentive: self.incentive,
-            dividends: self.dividends,
-            consensus: self.consensus,
-            validator_trust: self.validator_trust,
-            emission: self.emission,
-            axon: ip.filter(|_| port > 0).map(|ip| (ip, port)),
-        }
-    }
-}
-
 impl Client {
-    /// The neurons of a subnet at a block, by uid.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn neurons(&self, netuid: u16, at: Hash) -> Result<Vec<Neuron>, ReadError> {
-        neurons(&self.at(at).await?, netuid).await
-    }
-
     /// The commitments of a subnet at a block.
     ///
     /// # Errors
@@ -185,20 +90,6 @@ impl Client {
             drand,
         })
     }
-}
-
-async fn neurons(at: &AtBlock, netuid: u16) -> Result<Vec<Neuron>, ReadError> {
-    const WHAT: &str = "the neurons";
-    let call = dynamic::runtime_api_call::<_, Vec<NeuronLite>>(
-        "NeuronInfoRuntimeApi",
-        "get_neurons_lite",
-        (netuid,),
-    );
-    let found = rpc(WHAT, at.runtime_apis().call(call)).await?;
-    if found.len() > MAX_NEURONS {
-        return Err(ReadError::form(WHAT, format!("{} neurons", found.len())));
-    }
-    Ok(found.into_iter().map(NeuronLite::read).collect())
 }
 
 async fn commitments(at: &AtBlock, netuid: u16) -> Result<Vec<CommittedFields>, ReadError> {

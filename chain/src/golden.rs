@@ -13,7 +13,7 @@ use subxt::ext::scale_decode::DecodeAsType;
 use subxt::utils::{AccountId32, H256, MultiSignature};
 use subxt::{Metadata, dynamic};
 
-use crate::block::NeuronLite;
+use crate::neurons::NeuronLite;
 use crate::{Argument, Call, Hyperparameter, from_ss58};
 
 type At = subxt::client::ClientAtBlock<SubstrateConfig, OfflineClientAtBlockImpl<SubstrateConfig>>;

@@ -4,9 +4,9 @@ use subxt::dynamic;
 use subxt::ext::scale_decode::DecodeAsType;
 
 use crate::Hotkey;
-use crate::block::{Neuron, NeuronLite};
 use crate::client::{AtBlock, Client, rpc};
 use crate::error::ReadError;
+use crate::neurons::{Neuron, NeuronLite};
 use crate::storage::Storage;
 
 /// A coldkey, a hotkey and a subnet.

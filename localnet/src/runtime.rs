@@ -157,6 +157,7 @@ impl crate::pallets::subtensor::Config for Runtime {
     type Currency = Balances;
     type Committed = Commitments;
     type Beacon = Drand;
+    type Fees = crate::pallets::swap::Pallet<Runtime>;
 }
 
 impl crate::pallets::commitments::Config for Runtime {}

@@ -40,7 +40,12 @@ enum Item {
 const RELIED_ON: &[(Item, Option<&str>)] = &[
     (Item::Storage("System", "Account"), None),
     (Item::Storage("Timestamp", "Now"), None),
-    (Item::Api("NeuronInfoRuntimeApi", "get_neurons_lite"), None),
+    (Item::Storage("SubtensorModule", "Keys"), None),
+    (Item::Storage("SubtensorModule", "Owner"), None),
+    (
+        Item::Api("NeuronInfoRuntimeApi", "get_neurons_lite"),
+        Some("reading the neurons at once: they are read one by one"),
+    ),
     (Item::Call("SubtensorModule", "burned_register", 2), Some("registration")),
     (Item::Call("SubtensorModule", "serve_axon", 8), Some("being found by peers")),
     (Item::Call("SubtensorModule", "set_mechanism_weights", 5), Some("setting weights")),

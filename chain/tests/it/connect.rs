@@ -30,18 +30,40 @@ async fn a_dev_chain_has_all_that_is_relied_on() {
 }
 
 #[tokio::test]
-async fn a_chain_without_a_required_api_is_refused_by_its_name() {
+async fn a_chain_without_a_required_item_is_refused_by_its_name() {
     let net = Net::new().await;
-    let answers = Answers::Rewrite("get_neurons_lite", "get_neurons_life");
+    let answers = Answers::Rewrite("Timestamp", "Timestomp");
     let proxy = Proxy::start(net.api.local_addr(), answers).await;
     let error = refusal(&proxy.url(), CONNECT).await;
     assert!(matches!(error, ConnectError::Incompatible { .. }), "{error}");
     let text = format!(
         "the chain at {} lacks what this program relies on:\n\
-         - NeuronInfoRuntimeApi.get_neurons_lite: missing (disables everything)",
+         - Timestamp.Now: missing (disables everything)",
         proxy.url()
     );
     assert_eq!(error.to_string(), text);
+    net.stop().await;
+}
+
+#[tokio::test]
+async fn neurons_are_the_same_one_by_one() {
+    let net = Net::started().await;
+    for name in ["v0", "v1", "m0"] {
+        net.register(name).await;
+    }
+    let hotkey = key("v0").public();
+    net.ok(&key("Bob"), Call::AddStake { hotkey, netuid: NET, amount: 30_000_000_000 }).await;
+    let at = "203.0.113.7:8091".parse().unwrap();
+    net.ok(&key("m0"), Call::ServeAxon { netuid: NET, version: 1, at }).await;
+    net.api.seal(40).await.unwrap();
+    let head = net.api.head().hash.0;
+    let at_once = net.client.neurons(NET, head).await.unwrap();
+    assert!(at_once.iter().any(|it| it.emission > 0) && at_once.iter().any(|it| it.axon.is_some()));
+    let answers = Answers::Rewrite("get_neurons_lite", "get_neurons_life");
+    let proxy = Proxy::start(net.api.local_addr(), answers).await;
+    let client = Client::connect(&proxy.url(), CONNECT).await.unwrap();
+    assert_eq!(client.neurons(NET, head).await.unwrap(), at_once);
+    assert_eq!(client.neurons(NET + 1, head).await.unwrap(), []);
     net.stop().await;
 }
 

@@ -5,7 +5,7 @@
 //! mechanisms, the stateful epoch schedule, Yuma 2 and 3, child hotkeys, a constant-product pool per
 //! subnet with orders that have a limit, takes, identities, the block emission and its distribution.
 //!
-//! Left out: stake on the root (so no root dividends), locks, leases, collateral and the pools' fees. Their storage and runtime
+//! Left out: stake on the root (so no root dividends), locks, leases and collateral. Their storage and runtime
 //! APIs are there where clients look, and say zero or nothing.
 
 #![expect(missing_docs, reason = "the pallet macro expands to items that it leaves undocumented")]
@@ -46,6 +46,7 @@ pub mod yuma;
 pub use identity::{ChainIdentityV2, SubnetIdentityV3};
 pub use info::*;
 pub use pallet::*;
+pub use pool::Fees;
 pub use serving::Axon;
 pub use timelock::{Beacon, Ciphertext, TimelockedCommit};
 pub use types::{
@@ -73,6 +74,7 @@ pub mod pallet {
         ROOT, RootClaimTypeEnum, SafeFloat, SubnetIdentityV3,
         commit_reveal::Shown,
         info::Committed,
+        pool::Fees,
         serving::Axon,
         timelock::{Beacon, Ciphertext, TimelockedCommit},
     };
@@ -97,6 +99,8 @@ pub mod pallet {
         type Currency: Inspect<Self::AccountId, Balance = u64> + Mutate<Self::AccountId>;
         /// What hotkeys have committed.
         type Committed: Committed<Self::AccountId>;
+        /// What trades in the pools cost.
+        type Fees: Fees;
         /// The beacon whose rounds weights are hidden until.
         type Beacon: Beacon;
     }

@@ -1,7 +1,7 @@
 //! `Swap`: the subnets' prices, as clients read them from storage.
 //!
-//! The trades themselves are `SubtensorModule`'s. Left out: liquidity positions (the real chain has
-//! disabled them) and the fee, which is stored and not charged.
+//! The trades themselves are `SubtensorModule`'s. Left out: liquidity positions, which the real chain
+//! has disabled.
 
 pub use pallet::*;
 
@@ -13,6 +13,9 @@ pub mod pallet {
     use sp_core::U256;
     use substrate_fixed::types::U64F64;
 
+    /// Highest fee, of 65535: about one and a half per cent.
+    const MAX_FEE_RATE: u16 = 1000;
+
     #[pallet::config]
     pub trait Config:
         frame_system::Config<RuntimeEvent: From<Event<Self>>> + subtensor::Config
@@ -22,6 +25,13 @@ pub mod pallet {
     #[pallet::pallet]
     #[pallet::without_storage_info]
     pub struct Pallet<T>(_);
+
+    #[pallet::error]
+    pub enum Error<T> {
+        /// The fee is above the highest.
+        #[codec(index = 0)]
+        FeeRateTooHigh,
+    }
 
     #[pallet::event]
     #[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -36,7 +46,7 @@ pub mod pallet {
         },
     }
 
-    /// Fee of a pool, of 65535. Not charged.
+    /// Fee of a pool, of 65535.
     #[pallet::storage]
     pub type FeeRate<T: Config> = StorageMap<_, Twox64Concat, u16, u16, ValueQuery, ConstU16<33>>;
 
@@ -52,6 +62,7 @@ pub mod pallet {
         #[pallet::weight(Weight::from_parts(30_000_000, 0))]
         pub fn set_fee_rate(origin: OriginFor<T>, netuid: u16, rate: u16) -> DispatchResult {
             subtensor::Pallet::<T>::ensure_owner_or_root(origin, netuid)?;
+            ensure!(rate <= MAX_FEE_RATE, Error::<T>::FeeRateTooHigh);
             FeeRate::<T>::insert(netuid, rate);
             Self::deposit_event(Event::FeeRateSet { netuid, rate });
             Ok(())
@@ -67,6 +78,12 @@ pub mod pallet {
                     AlphaSqrtPrice::<T>::insert(netuid, root);
                 }
             }
+        }
+    }
+
+    impl<T: Config> subtensor::Fees for Pallet<T> {
+        fn rate(netuid: u16) -> u16 {
+            FeeRate::<T>::get(netuid)
         }
     }
 

@@ -313,13 +313,14 @@ mod expanded {
             }
 
             fn get_stake_fee(
-                _origin: Option<(AccountId, u16)>,
+                origin: Option<(AccountId, u16)>,
                 _origin_coldkey_account: AccountId,
-                _destination: Option<(AccountId, u16)>,
+                destination: Option<(AccountId, u16)>,
                 _destination_coldkey_account: AccountId,
-                _amount: u64,
+                amount: u64,
             ) -> u64 {
-                0
+                let place = destination.or(origin);
+                place.map_or(0, |(_, netuid)| SubtensorModule::fee_in(netuid, amount))
             }
 
             fn get_coldkey_lock(_coldkey: AccountId, _netuid: u16) -> Option<LockState> {

@@ -116,6 +116,7 @@ impl Trade {
             "price_rao": quote.price,
             "limit_price_rao": limit,
             "slippage": quote.slippage(),
+            "pool_fee_rao": quote.fee,
         });
         let effect = Effect::new(format!("{text}{}", terms(quote, limit)), object);
         self.order.place(what, &self.coldkey, call, effect).await.map(drop)
@@ -132,7 +133,8 @@ fn terms(quote: &Quote, limit: Option<u64>) -> String {
     let slippage = 100.0 * quote.slippage();
     let side = if quote.stakes { "up to" } else { "down to" };
     let limit = limit.map_or("at any price".into(), |limit| format!("{side} {}", Rao(limit)));
-    format!(" at {now} each now, {limit}; slippage {slippage:.2} %")
+    let fee = if quote.stakes { Rao(quote.fee).to_string() } else { Alpha(quote.fee).to_string() };
+    format!(" at {now} each now, {limit}; slippage {slippage:.2} %, with the pool's fee of {fee}")
 }
 
 async fn staked(client: &Client, coldkey: &Hotkey, hotkey: &Hotkey, netuid: u16) -> Result<u64> {

@@ -181,7 +181,7 @@ impl<T: Config> Pallet<T> {
             Self::increase_stake(to.hotkey, to.coldkey, to.netuid, alpha);
             return Ok(Self::tao_for(from.netuid, alpha).unwrap_or(0));
         }
-        let tao = Self::sell_alpha(from.netuid, alpha)?;
+        let (tao, _) = Self::sell_for_fee(from.netuid, alpha)?;
         let bought = Self::buy_alpha(to.netuid, tao)?;
         Self::increase_stake(to.hotkey, to.coldkey, to.netuid, bought);
         Ok(tao)
@@ -204,6 +204,7 @@ impl<T: Config> Pallet<T> {
 
     /// Ratio of two subnets' prices after a swap, in billionths; `None` if a pool cannot fill it.
     fn ratio_after(from: u16, to: u16, alpha: u64) -> Option<U256> {
+        let alpha = alpha.saturating_sub(Self::fee_in(from, alpha));
         let tao = Self::tao_for(from, alpha).ok()?;
         let bought = Self::alpha_for(to, tao).ok()?;
         let sides = |netuid| (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
@@ -219,7 +220,7 @@ impl<T: Config> Pallet<T> {
         // After buying, price = t * t / k with t the pool's TAO and k its product.
         let (tao, alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
         let square = U256::from(tao) * U256::from(alpha) * U256::from(limit) / U256::from(RAO);
-        clamp(square.integer_sqrt()).saturating_sub(tao)
+        Self::with_fee(netuid, clamp(square.integer_sqrt()).saturating_sub(tao))
     }
 
     /// The most alpha that can be sold while the price stays at or above `limit`.
@@ -229,7 +230,7 @@ impl<T: Config> Pallet<T> {
         }
         let (tao, alpha) = (SubnetTAO::<T>::get(netuid), SubnetAlphaIn::<T>::get(netuid));
         let square = U256::from(tao) * U256::from(alpha) * U256::from(RAO) / U256::from(limit);
-        clamp(square.integer_sqrt()).saturating_sub(alpha)
+        Self::with_fee(netuid, clamp(square.integer_sqrt()).saturating_sub(alpha))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Each subnet's pool of TAO and alpha: the price is their ratio, their product stays.
 //!
-//! TAO that enters a pool leaves the free balances; the sum of both is the total issuance. There
-//! is no fee.
+//! TAO that enters a pool leaves the free balances; the sum of both is the total issuance.
+//!
+//! Who trades pays a share of what he gives as a fee, on the first of two trades where a subnet's alpha
+//! becomes another's. On the real chain the fees are the block author's; this one has none, and they
+//! cease to exist.
 
 use super::{
     Config, Error, Pallet, ROOT, SubnetAlphaIn, SubnetAlphaOut, SubnetMechanism, SubnetTAO,
@@ -9,7 +12,41 @@ use super::{
 };
 use substrate_fixed::types::U64F64;
 
+/// What trades in the pools cost.
+pub trait Fees {
+    /// Share of what is given, of 65535.
+    fn rate(netuid: u16) -> u16;
+}
+
 impl<T: Config> Pallet<T> {
+    /// The fee in an amount that is given.
+    pub fn fee_in(netuid: u16, paid: u64) -> u64 {
+        mul_div(paid.into(), T::Fees::rate(netuid).into(), u16::MAX.into()) as u64
+    }
+
+    /// The amount to give so that this much remains after the fee.
+    pub(super) fn with_fee(netuid: u16, left: u64) -> u64 {
+        let rate = u128::from(T::Fees::rate(netuid));
+        let fee = mul_div(left.into(), rate, u128::from(u16::MAX).saturating_sub(rate));
+        left.saturating_add(u64::try_from(fee).unwrap_or(u64::MAX))
+    }
+
+    /// Buys alpha for TAO and pays the fee; the alpha, and the fee in TAO.
+    pub(super) fn buy_for_fee(netuid: u16, tao: u64) -> Result<(u64, u64), Error<T>> {
+        let fee = Self::fee_in(netuid, tao);
+        let alpha = Self::buy_alpha(netuid, tao.saturating_sub(fee))?;
+        Self::recycle_tao(fee);
+        Ok((alpha, fee))
+    }
+
+    /// Sells alpha and pays the fee; the TAO, and the fee in alpha.
+    pub(super) fn sell_for_fee(netuid: u16, alpha: u64) -> Result<(u64, u64), Error<T>> {
+        let fee = Self::fee_in(netuid, alpha);
+        let tao = Self::sell_alpha(netuid, alpha.saturating_sub(fee))?;
+        Self::recycle_alpha(netuid, fee);
+        Ok((tao, fee))
+    }
+
     /// Price of one alpha in TAO.
     pub fn alpha_price(netuid: u16) -> U64F64 {
         if netuid == ROOT || SubnetMechanism::<T>::get(netuid) == 0 {

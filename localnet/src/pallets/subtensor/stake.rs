@@ -34,10 +34,10 @@ impl<T: Config> Pallet<T> {
         ensure!(Owner::<T>::contains_key(hotkey), Error::<T>::HotKeyAccountNotExists);
         ensure!(Self::can_spend(coldkey, tao), Error::<T>::NotEnoughBalanceToStake);
         Self::withdraw(coldkey, tao)?;
-        let alpha = Self::buy_alpha(netuid, tao)?;
+        let (alpha, fee) = Self::buy_for_fee(netuid, tao)?;
         Self::increase_stake(hotkey, coldkey, netuid, alpha);
         let (coldkey, hotkey) = (coldkey.clone(), hotkey.clone());
-        Self::deposit_event(Event::StakeAdded(coldkey, hotkey, tao, alpha, netuid, 0));
+        Self::deposit_event(Event::StakeAdded(coldkey, hotkey, tao, alpha, netuid, fee));
         Ok(())
     }
 
@@ -54,11 +54,11 @@ impl<T: Config> Pallet<T> {
         let held = Self::stake_of_coldkey(hotkey, coldkey, netuid);
         ensure!(alpha > 0 && alpha <= held, Error::<T>::NotEnoughStakeToWithdraw);
         Self::decrease_stake(hotkey, coldkey, netuid, alpha);
-        let tao = Self::sell_alpha(netuid, alpha)?;
+        let (tao, fee) = Self::sell_for_fee(netuid, alpha)?;
         ensure!(tao >= MIN_STAKE, Error::<T>::AmountTooLow);
         T::Currency::mint_into(coldkey, tao)?;
         let (coldkey, hotkey) = (coldkey.clone(), hotkey.clone());
-        Self::deposit_event(Event::StakeRemoved(coldkey, hotkey, tao, alpha, netuid, 0));
+        Self::deposit_event(Event::StakeRemoved(coldkey, hotkey, tao, alpha, netuid, fee));
         Ok(())
     }
 

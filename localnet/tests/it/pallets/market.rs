@@ -141,6 +141,32 @@ fn a_take_rises_once_in_a_while_and_falls_at_will() {
 }
 
 #[test]
+fn who_trades_pays_the_pools_fee() {
+    let mut net = Net::started();
+    net.ok("Bob", Subtensor::burned_register { netuid: NET, hotkey: id("v0") });
+    let (hotkey, netuid, amount_staked) = (id("v0"), NET, 100 * TAO);
+    let said = net.read(|| SubtensorModule::simulate_purchase(NET, amount_staked));
+    assert_eq!(said.tao_fee, 100 * TAO * 33 / 65_535);
+    let issued =
+        |net: &Net| net.read(iota_localnet::pallets::subtensor::TotalIssuance::<Runtime>::get);
+    let before = issued(&net);
+    net.ok("Bob", Subtensor::add_stake { hotkey: hotkey.clone(), netuid, amount_staked });
+    assert_eq!(net.stake("v0"), said.alpha_amount);
+    // It ceases to exist; so does the fee of the extrinsic, and a block has minted.
+    assert!(issued(&net) <= before + TAO - said.tao_fee, "{} {}", issued(&net), before);
+    let alpha = net.stake("v0");
+    let said = net.read(|| SubtensorModule::simulate_sale(NET, alpha));
+    assert_eq!(said.alpha_fee, (u128::from(alpha) * 33 / 65_535) as u64);
+    net.ok("Bob", Subtensor::remove_stake { hotkey, netuid, amount_unstaked: alpha });
+    net.check_books();
+
+    let rate = |rate| iota_localnet::pallets::swap::Call::<Runtime>::set_fee_rate { netuid, rate };
+    assert_eq!(net.refusal("Alice", rate(1001)), "FeeRateTooHigh");
+    net.ok("Alice", rate(0));
+    assert_eq!(net.read(|| SubtensorModule::simulate_sale(NET, TAO)).alpha_fee, 0);
+}
+
+#[test]
 fn the_apis_agree_with_each_other() {
     let net = two_subnets();
     let parts: Vec<u16> = (0..=73).collect();

@@ -19,13 +19,13 @@ pub struct SubnetPrice {
 /// What a trade would bring, in rao.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Encode, Decode, TypeInfo)]
 pub struct SimSwapResult {
-    /// TAO paid or got.
+    /// TAO that enters or leaves the pool.
     pub tao_amount: u64,
-    /// Alpha got or paid.
+    /// Alpha that leaves or enters the pool.
     pub alpha_amount: u64,
-    /// Fee in TAO: none here.
+    /// Fee in TAO, where TAO is paid.
     pub tao_fee: u64,
-    /// Fee in alpha: none here.
+    /// Fee in alpha, where alpha is paid.
     pub alpha_fee: u64,
     /// TAO lost against the price before the trade.
     pub tao_slippage: u64,
@@ -42,6 +42,8 @@ impl<T: Config> Pallet<T> {
 
     /// What `tao` would buy. Nothing where the pool cannot fill the order.
     pub fn simulate_purchase(netuid: u16, tao: u64) -> SimSwapResult {
+        let tao_fee = Self::fee_in(netuid, tao);
+        let tao = tao.saturating_sub(tao_fee);
         let alpha = Self::alpha_for(netuid, tao).unwrap_or(0);
         let price = Self::alpha_price_rao(netuid);
         let ideal = mul_div(tao.into(), RAO, price.into());
@@ -49,12 +51,15 @@ impl<T: Config> Pallet<T> {
             tao_amount: tao,
             alpha_amount: alpha,
             alpha_slippage: ideal.saturating_sub(alpha.into()) as u64,
+            tao_fee,
             ..SimSwapResult::default()
         }
     }
 
     /// What `alpha` would bring. Nothing where the pool cannot fill the order.
     pub fn simulate_sale(netuid: u16, alpha: u64) -> SimSwapResult {
+        let alpha_fee = Self::fee_in(netuid, alpha);
+        let alpha = alpha.saturating_sub(alpha_fee);
         let tao = Self::tao_for(netuid, alpha).unwrap_or(0);
         let price = Self::alpha_price_rao(netuid);
         let ideal = mul_div(alpha.into(), price.into(), RAO);
@@ -62,6 +67,7 @@ impl<T: Config> Pallet<T> {
             tao_amount: tao,
             alpha_amount: alpha,
             tao_slippage: ideal.saturating_sub(tao.into()) as u64,
+            alpha_fee,
             ..SimSwapResult::default()
         }
     }
