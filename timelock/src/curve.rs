@@ -148,3 +148,20 @@ pub(crate) fn compressed<const N: usize>(point: &impl CanonicalSerialize) -> [u8
     point.serialize_compressed(&mut bytes[..]).expect("a compressed point has this length");
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_libraries_sign_alike() {
+        for seed in 0..4 {
+            let key = SecretKey::from_seed([seed; 32]);
+            for round in [1, 1000, u64::MAX] {
+                let signed = key.sign(round);
+                assert_eq!(signed.0, (identity(round) * key.scalar).into_affine());
+                assert!(key.public().verifies(round, &signed));
+            }
+        }
+    }
+}
