@@ -16,7 +16,7 @@ pub type Relative = (u64, Hotkey);
 pub struct Family {
     /// To whom it lends.
     pub children: Vec<Relative>,
-    /// What replaces that, and from which block on an epoch may apply it.
+    /// What replaces that, and the block after which an epoch may apply it.
     pub pending: Option<(Vec<Relative>, u64)>,
     /// From whom it borrows.
     pub parents: Vec<Relative>,

@@ -298,12 +298,13 @@ impl Block {
         extrinsic: Hash,
         index: usize,
     ) -> Result<Inclusion, SubmitError> {
+        let unseen = |error: String| {
+            tracing::debug!(error, number = self.number, "events not read");
+            SubmitError::Unseen { block: self.number }
+        };
         let record = insist(client, || Record::read(client, self.hash)).await;
-        let record = record.map_err(|error| match error {
-            ReadError::Pruned { .. } => SubmitError::Unseen { block: self.number },
-            other => SubmitError::Connection(other.to_string()),
-        })?;
-        record.check(index)?;
+        let record = record.map_err(|error| unseen(error.to_string()))?;
+        record.check(index, unseen)?;
         Ok(Inclusion { block: self.hash, number: self.number, extrinsic })
     }
 }
@@ -316,9 +317,13 @@ impl Record {
     }
 
     /// Passes an extrinsic that succeeded.
-    fn check(&self, index: usize) -> Result<(), SubmitError> {
+    fn check(
+        &self,
+        index: usize,
+        unseen: impl Fn(String) -> SubmitError,
+    ) -> Result<(), SubmitError> {
         for event in self.events.iter() {
-            let event = event.map_err(|error| SubmitError::Connection(error.to_string()))?;
+            let event = event.map_err(|error| unseen(error.to_string()))?;
             let is_its = matches!(event.phase(), Phase::ApplyExtrinsic(at) if at as usize == index);
             let error = match (event.pallet_name(), event.event_name(), event.field_bytes()) {
                 _ if !is_its => continue,

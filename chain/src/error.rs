@@ -115,8 +115,10 @@ pub enum SubmitError {
         /// What to do.
         remedy: String,
     },
-    /// A block has it, of which the node no longer has what came of it.
-    #[error("block {block} has it, and the node no longer knows whether it succeeded")]
+    /// A finalized block has it, but what came of it there could not be read.
+    #[error(
+        "block {block} has it, but whether it succeeded could not be read: look before you send it again"
+    )]
     Unseen {
         /// The block's height.
         block: u32,

@@ -114,7 +114,7 @@ impl Client {
     /// # Errors
     /// [`ReadError`].
     pub async fn neurons(&self, netuid: u16, at: Hash) -> Result<Vec<Neuron>, ReadError> {
-        neurons(&self.at(at).await?, netuid).await
+        self.persistently(|| async { neurons(&self.at(at).await?, netuid).await }).await
     }
 }
 

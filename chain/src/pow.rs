@@ -92,10 +92,16 @@ impl Client {
             return Ok(None);
         }
         let of = Storage::new(&at, "SubtensorModule", WHAT);
-        let difficulty: Option<u64> = of.get("Difficulty", (netuid,)).await?;
+        let (difficulty, least, most) = tokio::try_join!(
+            of.get::<_, u64>("Difficulty", (netuid,)),
+            of.get::<_, u64>("MinDifficulty", (netuid,)),
+            of.get::<_, u64>("MaxDifficulty", (netuid,)),
+        )?;
         let newest = self.best().await?;
         let block = self.block_hash(newest).await?;
-        let difficulty = difficulty.unwrap_or(u64::MAX);
+        // As the SDK does: the bounds hold whatever has been set.
+        let difficulty = difficulty.unwrap_or(u64::MAX).min(most.unwrap_or(u64::MAX));
+        let difficulty = difficulty.max(least.unwrap_or(0));
         Ok(Some(Puzzle::new(netuid, (newest, block), (hotkey, coldkey), difficulty)))
     }
 }

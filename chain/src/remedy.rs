@@ -33,7 +33,7 @@ const CUSTOM: [&str; 28] = [
 ];
 
 /// What to do about an error, by its name.
-const REMEDIES: [(&str, &str); 78] = [
+const REMEDIES: [(&str, &str); 80] = [
     (
         "BadOrigin",
         "sign with the coldkey that owns the subnet or hotkey; some calls are root's alone",
@@ -121,6 +121,11 @@ const REMEDIES: [(&str, &str); 78] = [
         "wait: a child's take may rise once in a while; it may fall at any time",
     ),
     ("SameNetuid", "name two subnets"),
+    ("MaxAllowedUidsGreaterThanDefaultMaxAllowedUids", "allow 256 neurons at most"),
+    (
+        "TooManyUIDsPerMechanism",
+        "set max_allowed_uids so that all mechanisms together have 256 neurons at most",
+    ),
     ("InvalidWorkBlock", "work anew: the block is more than five blocks old"),
     ("InvalidDifficulty", "work anew: the difficulty has risen"),
     ("InvalidSeal", "work anew: the chain has another block at that height"),

@@ -87,6 +87,8 @@ async fn work_that_is_found_registers() {
     net.ok(&key("Alice"), allow).await;
     let easy = flag("sudo_set_difficulty", iota_chain::Argument::Number(64));
     net.ok(&key("Alice"), easy).await;
+    let floor = flag("sudo_set_min_difficulty", iota_chain::Argument::Number(1));
+    net.ok(&key("Alice"), floor).await;
     let puzzle = net.client.puzzle(NET, &hotkey, &bob.public()).await.unwrap().unwrap();
     assert_eq!((puzzle.difficulty, puzzle.number), (64, net.api.head().number));
     let found = puzzle.search(0..u64::MAX).unwrap();

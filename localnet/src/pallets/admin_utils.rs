@@ -49,6 +49,9 @@ macro_rules! parameters {
                 /// The bonds' moving average is above a million.
                 #[codec(index = 3)]
                 BondsMovingAverageMaxReached,
+                /// More neurons than a subnet may ever have.
+                #[codec(index = 9)]
+                MaxAllowedUidsGreaterThanDefaultMaxAllowedUids,
                 /// The value is out of range.
                 #[codec(index = 10)]
                 InvalidValue,
@@ -308,13 +311,13 @@ parameters! {
 mod checks {
     use super::{Config, Error, Pallet};
     use crate::pallets::subtensor::{
-        self, MaxAllowedUids, MaxBurn, MaxChildkeyTake, MechanismCountCurrent, MinBurn,
-        NetworksAdded, Pallet as Subtensor, SubnetworkN,
+        self, MaxAllowedUids, MaxBurn, MaxChildkeyTake, MinBurn, NetworksAdded,
+        Pallet as Subtensor, SubnetworkN,
     };
     use frame_support::{dispatch::DispatchResult, ensure};
     use frame_system::{ensure_root, pallet_prelude::OriginFor};
 
-    /// Most neurons of a subnet, over all mechanisms.
+    /// Most neurons of a subnet.
     const MAX_UIDS: u16 = 256;
     /// Most epochs from a commit to its reveal.
     const MAX_REVEAL_PERIOD: u64 = 100;
@@ -338,10 +341,9 @@ mod checks {
         pub(super) fn ensure_uids_fit(netuid: u16, uids: u16) -> DispatchResult {
             let fits = uids >= SubnetworkN::<T>::get(netuid);
             ensure!(fits, Error::<T>::MaxAllowedUIdsLessThanCurrentUIds);
-            let mechanisms = u16::from(MechanismCountCurrent::<T>::get(netuid));
-            let within = uids.saturating_mul(mechanisms) <= MAX_UIDS;
-            ensure!(within, Error::<T>::InvalidValue);
-            Ok(())
+            let greatest = Error::<T>::MaxAllowedUidsGreaterThanDefaultMaxAllowedUids;
+            ensure!(uids <= MAX_UIDS, greatest);
+            Subtensor::<T>::ensure_uids_fit(netuid, uids)
         }
 
         pub(super) fn ensure_least_burn(netuid: u16, rao: u64) -> DispatchResult {

@@ -63,13 +63,17 @@ pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethod
         };
         all.unpin(&follower, &hashes)
     })?;
-    // Answers come whole, and soon.
-    for method in ["chainHead_v1_continue", "chainHead_v1_stopOperation"] {
-        module.register_method(method, |params, _, _| {
-            let (_, _): (String, String) = params.parse()?;
-            Answer::Ok(Value::Null)
-        })?;
-    }
+    let all = follows.clone();
+    module.register_method("chainHead_v1_stopOperation", move |params, _, _| {
+        let (follower, operation): (String, String) = params.parse()?;
+        all.stop(&follower, &operation);
+        Answer::Ok(Value::Null)
+    })?;
+    // No answer waits to be continued.
+    module.register_method("chainHead_v1_continue", |params, _, _| {
+        let (_, _): (String, String) = params.parse()?;
+        Answer::Ok(Value::Null)
+    })?;
     Ok(())
 }
 
@@ -122,15 +126,15 @@ fn start(
         Ok(None) => return ResponsePayload::success(json!({ "result": "limitReached" })),
         Err(error) => return ResponsePayload::error(error),
     };
-    let mut answer = json!({ "result": "started", "operationId": begun.id });
+    let mut answer = json!({ "result": "started", "operationId": begun.id() });
     if matches!(operation, Operation::Storage(_)) {
         answer["discardedItems"] = json!(0);
     }
     let (response, sent) = ResponsePayload::success(answer).notify_on_completion();
     tokio::spawn(async move {
-        if sent.await.is_ok() {
-            operation.run(&api, hash, &begun).await;
-        }
+        // In a batch nobody says when the answer was sent.
+        let _ = sent.await;
+        operation.run(&api, hash, &begun).await;
     });
     response
 }

@@ -15,37 +15,54 @@ use serde_json::{Value, json};
 use sp_core::Bytes;
 use sp_io::hashing::blake2_256;
 use std::{
-    collections::HashSet,
+    collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Extrinsics that are being broadcast.
-const MAX_BROADCAST: usize = 4_096;
+/// Broadcasts that are remembered until they are stopped; beyond, the oldest is forgotten.
+const MAX_BROADCASTS: usize = 4_096;
+
+/// What is broadcast: in a pool of one node, that is all there is to it.
+#[derive(Default)]
+struct Broadcasts {
+    begun: u64,
+    open: VecDeque<String>,
+}
+
+impl Broadcasts {
+    fn begin(&mut self) -> String {
+        self.begun += 1;
+        let id = self.begun.to_string();
+        if self.open.len() == MAX_BROADCASTS {
+            self.open.pop_front();
+        }
+        self.open.push_back(id.clone());
+        id
+    }
+
+    fn stop(&mut self, id: &str) -> bool {
+        let place = self.open.iter().position(|open| open == id);
+        place.and_then(|place| self.open.remove(place)).is_some()
+    }
+}
 
 /// Adds the methods.
 pub(super) fn register(module: &mut RpcModule<Api>) -> Result<(), RegisterMethodError> {
-    let broadcast: Arc<Mutex<HashSet<String>>> = Arc::default();
-    let all = broadcast.clone();
+    let broadcasts = Arc::new(Mutex::new(Broadcasts::default()));
+    let all = Arc::clone(&broadcasts);
     module.register_async_method("transaction_v1_broadcast", move |params, api, _| {
-        let all = all.clone();
+        let all = Arc::clone(&all);
         async move {
             let extrinsic: Bytes = params.one()?;
-            let id = hex::encode(blake2_256(&extrinsic));
-            let is_new = {
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                all.len() < MAX_BROADCAST && all.insert(id.clone())
-            };
-            if !is_new {
-                return Answer::Ok(Value::Null);
-            }
+            let id = all.lock().unwrap_or_else(PoisonError::into_inner).begin();
             // What is refused is not told: the sender looks for it in blocks.
             let _ = api.submit(extrinsic.0).await;
-            Ok(json!(id))
+            Answer::Ok(id)
         }
     })?;
     module.register_method("transaction_v1_stop", move |params, _, _| {
         let id: String = params.one()?;
-        let was_there = broadcast.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        let was_there = broadcasts.lock().unwrap_or_else(PoisonError::into_inner).stop(&id);
         if was_there { Ok(Value::Null) } else { Err(error::meaningless("no such broadcast")) }
     })?;
     module.register_subscription(
@@ -89,25 +106,23 @@ fn refusal(refused: &ApiError) -> Value {
 }
 
 async fn event(api: &Api, extrinsic: Hash, status: Status) -> Value {
-    match status {
-        Status::Future | Status::Ready => json!({ "event": "validated" }),
-        Status::InBlock(block) => json!({
-            "event": "bestChainBlockIncluded",
-            "block": place(api, extrinsic, block).await,
-        }),
-        Status::Finalized(block) => {
-            json!({ "event": "finalized", "block": place(api, extrinsic, block).await })
+    let (kind, block) = match status {
+        Status::Future | Status::Ready => return json!({ "event": "validated" }),
+        Status::InBlock(block) => ("bestChainBlockIncluded", block),
+        Status::Finalized(block) => ("finalized", block),
+        Status::Usurped(_) => {
+            return json!({ "event": "invalid", "error": "another took its nonce" });
         }
-        Status::Usurped(_) => json!({ "event": "invalid", "error": "another took its nonce" }),
-        Status::Invalid => json!({ "event": "invalid", "error": "it turned out invalid" }),
+        Status::Invalid => return json!({ "event": "invalid", "error": "it turned out invalid" }),
+    };
+    match place(api, extrinsic, block).await {
+        Some(index) => json!({ "event": kind, "block": { "hash": block, "index": index } }),
+        None => json!({ "event": "dropped", "error": "its block is no longer there" }),
     }
 }
 
-/// A block, and where in it an extrinsic is.
-async fn place(api: &Api, extrinsic: Hash, hash: Hash) -> Value {
-    let block = api.read(move |chain| chain.block(&hash).cloned()).await.ok().flatten();
-    let index = block.and_then(|block| {
-        block.extrinsics.iter().position(|bytes| Hash::from(blake2_256(bytes)) == extrinsic)
-    });
-    json!({ "hash": hash, "index": index.unwrap_or(0) })
+/// Where in a block an extrinsic is.
+async fn place(api: &Api, extrinsic: Hash, hash: Hash) -> Option<usize> {
+    let block = api.read(move |chain| chain.block(&hash).cloned()).await.ok().flatten()?;
+    block.extrinsics.iter().position(|bytes| Hash::from(blake2_256(bytes)) == extrinsic)
 }

@@ -228,12 +228,11 @@ mod expanded {
             }
 
             fn get_mechagraph(netuid: u16, mecid: u8) -> Option<Metagraph<AccountId>> {
-                SubtensorModule::has_mechanism(netuid, mecid)
-                    .then(|| SubtensorModule::metagraph(netuid))?
+                SubtensorModule::mechagraph(netuid, mecid)
             }
 
             fn get_all_mechagraphs() -> Vec<Option<Metagraph<AccountId>>> {
-                SubtensorModule::of_all_subnets(SubtensorModule::metagraph)
+                SubtensorModule::mechagraphs()
             }
 
             fn get_selective_metagraph(
@@ -248,8 +247,7 @@ mod expanded {
                 subid: u8,
                 metagraph_indexes: Vec<u16>,
             ) -> Option<SelectiveMetagraph<AccountId>> {
-                SubtensorModule::has_mechanism(netuid, subid)
-                    .then(|| SubtensorModule::selective_metagraph(netuid, &metagraph_indexes))?
+                SubtensorModule::selective_mechagraph(netuid, subid, &metagraph_indexes)
             }
 
             fn get_subnet_state(netuid: u16) -> Option<SubnetState<AccountId>> {

@@ -51,7 +51,7 @@ pub struct AlphaArgs {
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("destination").required(true).multiple(true))]
 pub struct DestinationArgs {
-    /// To another subnet, through both pools
+    /// To another subnet, through both pools; at a limited price if hotkey and coldkey stay
     #[arg(long, value_name = "N", group = "destination")]
     pub to_netuid: Option<u16>,
     /// To another hotkey

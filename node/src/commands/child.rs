@@ -1,6 +1,6 @@
 //! `iota child`: stake that is lent to other hotkeys.
 
-use iota_chain::{Call, Family, Hotkey, Relative, from_ss58, to_ss58};
+use iota_chain::{Call, Family, Hotkey, Rao, Relative, from_ss58, to_ss58};
 use serde_json::{Value, json};
 
 use super::order::{Effect, Order};
@@ -11,8 +11,8 @@ use crate::outfit;
 use crate::printer::Printer;
 use crate::settings::Surroundings;
 
-/// The whole stake, in the chain's scale of shares.
-const WHOLE: f64 = 18_446_744_073_709_551_616.0;
+/// One, in billionths: what is typed has nine decimals at most.
+const BILLIONTHS: u128 = 1_000_000_000;
 
 pub(super) async fn run(command: ChildCommand) -> Result<()> {
     match command {
@@ -72,7 +72,7 @@ async fn list(
     let take = f64::from(take) / f64::from(u16::MAX);
     if printer == Printer::Json {
         let pending = pending
-            .map(|(children, block)| json!({ "children": rows(&children), "from_block": block }));
+            .map(|(children, block)| json!({ "children": rows(&children), "after_block": block }));
         return Ok(printer.object(&json!({
             "netuid": chain.netuid,
             "hotkey": to_ss58(&hotkey),
@@ -91,10 +91,7 @@ async fn list(
     };
     show(format!("lends to {}", children.len()), &children)?;
     if let Some((children, block)) = pending {
-        show(
-            format!("lends to {} with an epoch from block {block} on", children.len()),
-            &children,
-        )?;
+        show(format!("lends to {} with an epoch after block {block}", children.len()), &children)?;
     }
     show(format!("borrows from {}, and keeps {take:.4} of it", parents.len()), &parents)
 }
@@ -102,10 +99,10 @@ async fn list(
 /// A child as it is typed: `SS58:SHARE`.
 fn relative(typed: &str) -> Result<Relative> {
     let parsed = typed.split_once(':').and_then(|(address, share)| {
-        let (hotkey, share) = (from_ss58(address).ok()?, share.parse::<f64>().ok()?);
-        // Less one, so that shares that add up to the whole do not exceed it.
-        let of_whole = ((share * WHOLE) as u128).saturating_sub(1);
-        (share > 0.0 && share <= 1.0).then_some((u64::try_from(of_whole).ok()?, hotkey))
+        let (hotkey, Rao(share)) = (from_ss58(address).ok()?, share.parse().ok()?);
+        // Rounded down, so that shares that add up to the whole do not exceed it.
+        let of_whole = u128::from(share) * u128::from(u64::MAX) / BILLIONTHS;
+        (share > 0).then_some((u64::try_from(of_whole).ok()?, hotkey))
     });
     parsed.ok_or_else(|| {
         Error::argument(format!("`{typed}` is no child"))
@@ -114,7 +111,7 @@ fn relative(typed: &str) -> Result<Relative> {
 }
 
 fn portion(share: u64) -> f64 {
-    share as f64 / WHOLE
+    share as f64 / u64::MAX as f64
 }
 
 fn rows(relatives: &[(u64, Hotkey)]) -> Vec<Value> {
@@ -130,12 +127,17 @@ mod tests {
     #[test]
     fn shares_that_add_up_to_the_whole_are_no_more_than_it() {
         let address = to_ss58(&[7; 32]);
-        let half = relative(&format!("{address}:0.5")).unwrap();
-        assert_eq!(half, ((1 << 63) - 1, [7; 32]));
-        assert_eq!(relative(&format!("{address}:1")).unwrap().0, u64::MAX);
-        for wrong in ["", "0.5", "x:0.5", &format!("{address}:0"), &format!("{address}:1.1")] {
+        let share = |text: &str| relative(&format!("{address}:{text}")).map(|child| child.0);
+        assert_eq!(relative(&format!("{address}:0.5")).unwrap(), ((1 << 63) - 1, [7; 32]));
+        for whole in [&["1"][..], &["0.1", "0.9"], &["0.2"; 5], &["0.33", "0.33", "0.34"]] {
+            let sum: u128 = whole.iter().map(|text| u128::from(share(text).unwrap())).sum();
+            assert!(sum <= u64::MAX.into() && sum > u128::from(u64::MAX) - 8, "{whole:?}: {sum}");
+        }
+        for wrong in ["0", "1.1", "NaN", "0.0000000001", "-1", ""] {
+            share(wrong).unwrap_err();
+        }
+        for wrong in ["", "0.5", "x:0.5"] {
             relative(wrong).unwrap_err();
         }
-        relative(&format!("{address}:NaN")).unwrap_err();
     }
 }

@@ -145,6 +145,9 @@ fn stake_moves_without_being_taken_back() {
     let (code, text) = chain.refused(&format!("stake move --amount 1 --to-netuid 1 {MINER} --yes"));
     assert_eq!(code, Some(2));
     assert!(text.starts_with("error: the stake lies in subnet 1 already\n"), "{text}");
+    let both = format!("stake move --amount 0.1 --to-netuid 2 --to-hotkey {to} {VALIDATOR} --yes");
+    let (code, text) = chain.refused(&both);
+    assert!(code == Some(2) && text.contains("--any-price"), "{text}");
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn a_hotkey_lends_its_stake_and_takes_it_back() {
     assert_eq!(lent["children"][0]["share"], 0.25);
     let listed = chain.json(&format!("child list {VALIDATOR}"));
     assert_eq!(listed["children"].as_array().unwrap().len(), 0);
-    let from = number(&listed["pending"], "from_block");
+    let from = number(&listed["pending"], "after_block");
     chain.json(&format!("localnet warp --to {from}"));
     chain.json("localnet warp --epoch");
     assert_eq!(chain.json(&format!("child list {VALIDATOR}"))["children"][0]["hotkey"], child);
@@ -186,7 +189,10 @@ fn work_registers_where_the_chain_takes_it() {
     let said = chain.json(&register.replace("--yes", "--dry-run"));
     assert_eq!(number(&said, "difficulty"), 10_000_000);
     // A thousand hashes, so that nobody waits.
-    chain.ok("localnet set-storage SubtensorModule.Difficulty:0x0100 0xe803000000000000");
+    for item in ["Difficulty", "MinDifficulty"] {
+        let set = format!("localnet set-storage SubtensorModule.{item}:0x0100 0xe803000000000000");
+        chain.ok(&set);
+    }
     let before = chain.rao(MINER);
     let done = chain.json(&register);
     assert!(number(&done, "work_block") > 0, "{done}");

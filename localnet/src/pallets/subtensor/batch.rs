@@ -1,6 +1,6 @@
 //! Weights for several subnets in one call: each is set or refused by itself, and events say which.
 
-use super::{Config, Error, Event, Pallet};
+use super::{Config, Error, Event, Pallet, TotalNetworks};
 use codec::Compact;
 use frame_support::{dispatch::DispatchResult, ensure, storage::with_storage_layer};
 use sp_core::H256;
@@ -35,12 +35,15 @@ impl<T: Config> Pallet<T> {
         })
     }
 
-    /// Does something for each subnet; nothing of what is refused stays.
+    /// Does something for each subnet, of which there are no more than on the chain; nothing of what
+    /// is refused stays.
     fn each(
         hotkey: &T::AccountId,
         netuids: Vec<Compact<u16>>,
         mut act: impl FnMut(u16) -> DispatchResult,
     ) -> DispatchResult {
+        let most = usize::from(TotalNetworks::<T>::get());
+        ensure!(netuids.len() <= most, Error::<T>::InvalidValue);
         let mut refused = false;
         for Compact(netuid) in &netuids {
             if let Err(error) = with_storage_layer(|| act(*netuid)) {

@@ -4,8 +4,8 @@
 use super::{
     ChildKeys, ChildkeyTake, Config, Error, Event, MaxChildkeyTake, MinChildkeyTake,
     MinChildkeyTakePerSubnet, NetworksAdded, Owner, Pallet, ParentKeys, PendingChildKeyCooldown,
-    PendingChildKeys, ROOT, StakeThreshold, SubnetOwnerHotkey, TransactionKeyLastBlock,
-    TxChildkeyTakeRateLimit, types::mul_div,
+    PendingChildKeys, ROOT, StakeThreshold, SubnetOwnerHotkey, SubtokenEnabled,
+    TransactionKeyLastBlock, TxChildkeyTakeRateLimit, types::mul_div,
 };
 use frame_support::{dispatch::DispatchResult, ensure};
 use std::collections::BTreeSet;
@@ -46,9 +46,14 @@ impl<T: Config> Pallet<T> {
             || Self::stake_of(hotkey, netuid) >= StakeThreshold::<T>::get();
         ensure!(children.is_empty() || backed, Error::<T>::NotEnoughStakeToSetChildkeys);
         Self::note_change(hotkey, netuid, SET_CHILDREN);
-        let from = Self::now().saturating_add(PendingChildKeyCooldown::<T>::get());
-        PendingChildKeys::<T>::insert(netuid, hotkey, (children.clone(), from));
-        Self::deposit_event(Event::SetChildrenScheduled(hotkey.clone(), netuid, from, children));
+        // Nothing is earned yet, and nobody can be deceived.
+        if !SubtokenEnabled::<T>::get(netuid) {
+            Self::set_children_now(hotkey, netuid, children);
+            return Ok(());
+        }
+        let until = Self::now().saturating_add(PendingChildKeyCooldown::<T>::get());
+        PendingChildKeys::<T>::insert(netuid, hotkey, (children.clone(), until));
+        Self::deposit_event(Event::SetChildrenScheduled(hotkey.clone(), netuid, until, children));
         Ok(())
     }
 
@@ -59,11 +64,11 @@ impl<T: Config> Pallet<T> {
         take: u16,
     ) -> DispatchResult {
         ensure!(Owner::<T>::get(hotkey) == *coldkey, Error::<T>::NonAssociatedColdKey);
-        let least = MinChildkeyTake::<T>::get().max(MinChildkeyTakePerSubnet::<T>::get(netuid));
+        let least = Self::least_childkey_take(netuid);
         let within = (least..=MaxChildkeyTake::<T>::get()).contains(&take);
         ensure!(within, Error::<T>::InvalidChildkeyTake);
         // Only what takes more is limited.
-        if take > ChildkeyTake::<T>::get(hotkey, netuid) {
+        if take > Self::childkey_take(hotkey, netuid) {
             let limit = TxChildkeyTakeRateLimit::<T>::get();
             let late = Self::may_change(hotkey, netuid, SET_TAKE, limit);
             ensure!(late, Error::<T>::TxChildkeyTakeRateLimitExceeded);
@@ -74,10 +79,19 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// Of what lent stake earns, the part that its child keeps, of 65535.
+    fn childkey_take(hotkey: &T::AccountId, netuid: u16) -> u16 {
+        ChildkeyTake::<T>::get(hotkey, netuid).max(Self::least_childkey_take(netuid))
+    }
+
+    fn least_childkey_take(netuid: u16) -> u16 {
+        MinChildkeyTake::<T>::get().max(MinChildkeyTakePerSubnet::<T>::get(netuid))
+    }
+
     /// Applies what has waited long enough.
     pub(super) fn apply_children(netuid: u16, now: u64) {
         let ripe: Vec<_> = PendingChildKeys::<T>::iter_prefix(netuid)
-            .filter(|(_, (_, from))| *from <= now)
+            .filter(|(_, (_, until))| *until < now)
             .collect();
         for (hotkey, (children, _)) in ripe {
             PendingChildKeys::<T>::remove(netuid, &hotkey);
@@ -85,15 +99,32 @@ impl<T: Config> Pallet<T> {
             if Self::ensure_no_circle(&hotkey, netuid, &children).is_err() {
                 continue;
             }
-            for (_, child) in ChildKeys::<T>::get(&hotkey, netuid) {
-                ParentKeys::<T>::mutate(child, netuid, |all| all.retain(|it| it.1 != hotkey));
-            }
-            for (share, child) in &children {
-                ParentKeys::<T>::append(child, netuid, (*share, hotkey.clone()));
-            }
-            ChildKeys::<T>::insert(&hotkey, netuid, &children);
-            Self::deposit_event(Event::SetChildren(hotkey, netuid, children));
+            Self::set_children_now(&hotkey, netuid, children);
         }
+    }
+
+    fn set_children_now(hotkey: &T::AccountId, netuid: u16, children: Vec<Relative<T::AccountId>>) {
+        for (_, child) in ChildKeys::<T>::get(hotkey, netuid) {
+            ParentKeys::<T>::mutate_exists(child, netuid, |all| {
+                let mut left = all.take().unwrap_or_default();
+                left.retain(|it| it.1 != *hotkey);
+                *all = (!left.is_empty()).then_some(left);
+            });
+        }
+        for (share, child) in &children {
+            ParentKeys::<T>::append(child, netuid, (*share, hotkey.clone()));
+        }
+        if children.is_empty() {
+            ChildKeys::<T>::remove(hotkey, netuid);
+        } else {
+            ChildKeys::<T>::insert(hotkey, netuid, &children);
+        }
+        Self::deposit_event(Event::SetChildren(hotkey.clone(), netuid, children));
+    }
+
+    /// Whether anybody lends stake: mostly not, and then an epoch need not ask for each neuron.
+    pub(super) fn is_lending() -> bool {
+        ChildKeys::<T>::iter_keys().next().is_some()
     }
 
     /// The alpha with which a hotkey validates: its own, less what it lends, and what it borrows.
@@ -112,7 +143,7 @@ impl<T: Config> Pallet<T> {
     ) -> Vec<(u64, T::AccountId)> {
         let borrowed = Self::borrowed(hotkey, netuid);
         let all = u128::from(Self::validating_stake(hotkey, netuid));
-        let (take, owner) = (ChildkeyTake::<T>::get(hotkey, netuid), Owner::<T>::get(hotkey));
+        let (take, owner) = (Self::childkey_take(hotkey, netuid), Owner::<T>::get(hotkey));
         let mut own = dividend;
         let mut parts = Vec::new();
         for (stake, parent) in borrowed {

@@ -154,10 +154,15 @@ impl<T: Config> Pallet<T> {
         let total: u128 = earned.iter().map(|earned| u128::from(earned.dividend)).sum();
         let _ = AlphaDividendsPerSubnet::<T>::clear_prefix(netuid, u32::MAX, None);
         // Stakes move below, and shares follow from them.
+        let lending = Self::is_lending();
         let mut parts: BTreeMap<T::AccountId, u64> = BTreeMap::new();
         for Earned { hotkey, dividend, .. } in earned {
             let part = mul_div(alpha.into(), (*dividend).into(), total) as u64;
-            for (part, to) in Self::shared_dividends(hotkey, netuid, part) {
+            let shared = match lending && part > 0 {
+                true => Self::shared_dividends(hotkey, netuid, part),
+                false => vec![(part, hotkey.clone())],
+            };
+            for (part, to) in shared {
                 let sum = parts.entry(to).or_default();
                 *sum = sum.saturating_add(part);
             }

@@ -69,23 +69,24 @@ impl<T: Config> Pallet<T> {
         let last_update = LastUpdate::<T>::get(index);
         let timelocked = Self::timelocked_blocks(index);
         let permits = ValidatorPermit::<T>::get(netuid);
+        let lending = Self::is_lending();
         let neurons = (0..SubnetworkN::<T>::get(netuid))
-            .map(|uid| yuma::Neuron {
-                last_update: last_update.get(usize::from(uid)).copied().unwrap_or(0),
-                registered_at: BlockAtRegistration::<T>::get(netuid, uid),
-                stake: I64F64::saturating_from_num(Self::validating_stake(
-                    &Keys::<T>::get(netuid, uid),
-                    netuid,
-                )),
-                permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
-                weights: Weights::<T>::get(index, uid),
-                bonds: Bonds::<T>::get(index, uid),
-                commit_block: Self::first_commit_block(
-                    netuid,
-                    index,
-                    &Keys::<T>::get(netuid, uid),
-                    &timelocked,
-                ),
+            .map(|uid| {
+                let hotkey = Keys::<T>::get(netuid, uid);
+                let stake = if lending {
+                    Self::validating_stake(&hotkey, netuid)
+                } else {
+                    Self::stake_of(&hotkey, netuid)
+                };
+                yuma::Neuron {
+                    last_update: last_update.get(usize::from(uid)).copied().unwrap_or(0),
+                    registered_at: BlockAtRegistration::<T>::get(netuid, uid),
+                    stake: I64F64::saturating_from_num(stake),
+                    permit: permits.get(usize::from(uid)).copied().unwrap_or(false),
+                    weights: Weights::<T>::get(index, uid),
+                    bonds: Bonds::<T>::get(index, uid),
+                    commit_block: Self::first_commit_block(netuid, index, &hotkey, &timelocked),
+                }
             })
             .collect();
         yuma::Input {

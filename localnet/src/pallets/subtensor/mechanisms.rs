@@ -38,8 +38,7 @@ impl<T: Config> Pallet<T> {
     pub fn set_mechanism_count(netuid: u16, count: u8) -> DispatchResult {
         let within = (1..=MaxMechanismCount::<T>::get()).contains(&count);
         ensure!(within, Error::<T>::InvalidValue);
-        let uids = MaxAllowedUids::<T>::get(netuid).saturating_mul(count.into());
-        ensure!(uids <= MAX_UIDS, Error::<T>::TooManyUIDsPerMechanism);
+        Self::ensure_room(MaxAllowedUids::<T>::get(netuid), count)?;
         let before = Self::mechanisms(netuid).end;
         let n = usize::from(SubnetworkN::<T>::get(netuid));
         for index in (before..count).map(|mechanism| storage_index(netuid, mechanism)) {
@@ -61,18 +60,34 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Sets the mechanisms' parts of the emission.
+    /// Passes neurons that leave room for so many mechanisms.
+    fn ensure_room(uids: u16, mechanisms: u8) -> DispatchResult {
+        let all = uids.saturating_mul(mechanisms.into());
+        ensure!(all <= MAX_UIDS, Error::<T>::TooManyUIDsPerMechanism);
+        Ok(())
+    }
+
+    /// Passes a number of neurons that all mechanisms of the subnet have room for.
     ///
     /// # Errors
-    /// If there is not one for each, or they are not the whole.
+    /// If they have none.
+    pub fn ensure_uids_fit(netuid: u16, uids: u16) -> DispatchResult {
+        Self::ensure_room(uids, Self::mechanisms(netuid).end)
+    }
+
+    /// Sets the mechanisms' parts of the emission; those that are not named get none.
+    ///
+    /// # Errors
+    /// If there are more than mechanisms, or they are not the whole.
     pub fn set_emission_split(netuid: u16, split: Option<Vec<u16>>) -> DispatchResult {
         let Some(split) = split else {
             MechanismEmissionSplit::<T>::remove(netuid);
             return Ok(());
         };
+        let count = usize::from(Self::mechanisms(netuid).end);
+        ensure!((1..=count).contains(&split.len()), Error::<T>::InvalidValue);
         let whole = split.iter().map(|part| u32::from(*part)).sum::<u32>() == WHOLE;
-        let each = split.len() == usize::from(Self::mechanisms(netuid).end);
-        ensure!(whole && each, Error::<T>::InvalidValue);
+        ensure!(whole, Error::<T>::InvalidValue);
         MechanismEmissionSplit::<T>::insert(netuid, split);
         Ok(())
     }
@@ -87,6 +102,7 @@ impl<T: Config> Pallet<T> {
                 .collect(),
             None => (0..count).map(|_| emission / count).collect(),
         };
+        parts.resize(count as usize, 0);
         let divided: u64 = parts.iter().sum();
         parts[0] = parts[0].saturating_add(emission.saturating_sub(divided));
         parts
@@ -110,6 +126,9 @@ pub(super) fn merge(mut outputs: Vec<(u64, yuma::Output)>) -> yuma::Output {
     };
     let n = outputs[0].1.active.len();
     let averages = |of| (0..n).map(|uid| average(of, uid)).collect();
+    let any = |of: fn(&yuma::Output) -> &Vec<bool>| {
+        (0..n).map(|uid| outputs.iter().any(|(_, output)| of(output)[uid])).collect()
+    };
     let sums = |of: fn(&yuma::Output) -> &Vec<u64>| {
         let sum = |uid: usize| {
             outputs.iter().fold(0, |sum: u64, (_, output)| sum.saturating_add(of(output)[uid]))
@@ -117,13 +136,13 @@ pub(super) fn merge(mut outputs: Vec<(u64, yuma::Output)>) -> yuma::Output {
         (0..n).map(sum).collect()
     };
     yuma::Output {
-        active: outputs[0].1.active.clone(),
+        active: any(|output| &output.active),
         stake_weight: averages(|output| &output.stake_weight),
         consensus: averages(|output| &output.consensus),
         incentive: averages(|output| &output.incentive),
         dividends: averages(|output| &output.dividends),
         validator_trust: averages(|output| &output.validator_trust),
-        permits: (0..n).map(|uid| outputs.iter().any(|(_, output)| output.permits[uid])).collect(),
+        permits: any(|output| &output.permits),
         bonds: Vec::new(),
         server_emission: sums(|output| &output.server_emission),
         validator_emission: sums(|output| &output.validator_emission),

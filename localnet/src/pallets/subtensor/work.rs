@@ -3,7 +3,10 @@
 //! As of spec 461, whose metadata does not have the call: its index here is the one that is free
 //! there. The difficulty stays as it was set.
 
-use super::{Config, Difficulty, Error, NetworkPowRegistrationAllowed, NetworksAdded, Pallet};
+use super::{
+    Config, Difficulty, Error, MaxDifficulty, MinDifficulty, NetworkPowRegistrationAllowed,
+    NetworksAdded, Pallet,
+};
 use codec::Encode;
 use frame_support::{dispatch::DispatchResult, ensure};
 use sp_core::{H256, U256};
@@ -27,12 +30,15 @@ impl<T: Config> Pallet<T> {
         let allowed = NetworkPowRegistrationAllowed::<T>::get(netuid);
         ensure!(allowed, Error::<T>::SubNetRegistrationDisabled);
         let now = Self::now();
-        let recent = block <= now && now.saturating_sub(block) <= MAX_AGE;
+        let recent = block < now && now.saturating_sub(block) <= MAX_AGE;
         ensure!(recent, Error::<T>::InvalidWorkBlock);
         let seal = Self::seal((netuid, block), hotkey, coldkey, nonce);
-        let target = U256::MAX / U256::from(Difficulty::<T>::get(netuid).max(1));
-        ensure!(U256::from_little_endian(&seal) <= target, Error::<T>::InvalidDifficulty);
         ensure!(seal == work, Error::<T>::InvalidSeal);
+        let difficulty = Difficulty::<T>::get(netuid)
+            .min(MaxDifficulty::<T>::get(netuid))
+            .max(MinDifficulty::<T>::get(netuid));
+        let target = U256::MAX / U256::from(difficulty.max(1));
+        ensure!(U256::from_little_endian(&seal) <= target, Error::<T>::InvalidDifficulty);
         Self::take_place(coldkey, netuid, hotkey, || Ok(()))
     }
 

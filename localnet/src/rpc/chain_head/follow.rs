@@ -13,9 +13,9 @@ use jsonrpsee::{
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Blocks that a follower may hold on to; one that does not let go of them is dropped.
 const MAX_PINNED: usize = 512;
@@ -37,24 +37,41 @@ pub(super) struct Follows(Arc<Mutex<HashMap<String, Follower>>>);
 struct Follower {
     pinned: HashSet<Hash>,
     answers: mpsc::Sender<Value>,
-    /// Cloned by each operation, so that its count is theirs.
-    running: Arc<()>,
+    /// The operations that may be running: those that are over have dropped theirs.
+    running: Vec<Weak<Operating>>,
     operations: u64,
+}
+
+/// An operation that runs.
+struct Operating {
+    id: String,
+    stopped: watch::Sender<bool>,
 }
 
 /// An operation that may tell its answers.
 pub(super) struct Begun {
-    pub(super) id: String,
+    operating: Arc<Operating>,
     answers: mpsc::Sender<Value>,
-    _running: Arc<()>,
 }
 
 impl Begun {
+    pub(super) fn id(&self) -> &str {
+        &self.operating.id
+    }
+
     /// Tells an answer: an event and what belongs to it. False where nobody listens any more.
     pub(super) async fn tell(&self, event: &str, mut more: Value) -> bool {
+        let mut stopped = self.operating.stopped.subscribe();
+        if *stopped.borrow_and_update() {
+            return false;
+        }
         more["event"] = json!(event);
-        more["operationId"] = json!(self.id);
-        self.answers.send(more).await.is_ok()
+        more["operationId"] = json!(self.id());
+        // Who is slow to read is waited for, and may change his mind.
+        tokio::select! {
+            sent = self.answers.send(more) => sent.is_ok(),
+            _ = stopped.changed() => false,
+        }
     }
 }
 
@@ -78,15 +95,25 @@ impl Follows {
     pub(super) fn begin(&self, follower: &str) -> Option<Begun> {
         let mut all = self.all();
         let follower = all.get_mut(follower)?;
-        if Arc::strong_count(&follower.running) > MAX_OPERATIONS {
+        follower.running.retain(|operating| operating.strong_count() > 0);
+        if follower.running.len() >= MAX_OPERATIONS {
             return None;
         }
         follower.operations += 1;
-        Some(Begun {
-            id: follower.operations.to_string(),
-            answers: follower.answers.clone(),
-            _running: Arc::clone(&follower.running),
-        })
+        let id = follower.operations.to_string();
+        let operating = Arc::new(Operating { id, stopped: watch::Sender::new(false) });
+        follower.running.push(Arc::downgrade(&operating));
+        Some(Begun { operating, answers: follower.answers.clone() })
+    }
+
+    /// Ends an operation, if it runs.
+    pub(super) fn stop(&self, follower: &str, id: &str) {
+        let all = self.all();
+        let running = all.get(follower).into_iter().flat_map(|follower| &follower.running);
+        let mut running = running.filter_map(Weak::upgrade);
+        if let Some(operating) = running.find(|operating| operating.id == id) {
+            operating.stopped.send_replace(true);
+        }
     }
 
     pub(super) fn unpin(&self, follower: &str, hashes: &[Hash]) -> Answer<()> {
@@ -131,8 +158,7 @@ pub(super) async fn run(
         SubscriptionId::Num(number) => number.to_string(),
     };
     let (answers, told) = mpsc::channel(UNREAD);
-    let follower =
-        Follower { pinned: HashSet::new(), answers, running: Arc::default(), operations: 0 };
+    let follower = Follower { pinned: HashSet::new(), answers, running: Vec::new(), operations: 0 };
     follows.all().insert(name.clone(), follower);
     let mut following = Following { api, follows, name, sink };
     following.run(with_runtime, told).await;

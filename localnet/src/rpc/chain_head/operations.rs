@@ -15,8 +15,9 @@ use std::collections::VecDeque;
 
 /// Queries in one operation.
 const MAX_QUERIES: usize = 4_096;
-/// Entries that are told at once.
+/// Entries that are told at once, and bytes of their values after which no more are.
 const PAGE: usize = 256;
+const PAGE_BYTES: usize = 1 << 20;
 
 /// What of the storage is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -122,6 +123,7 @@ fn page(
     mut after: Option<Vec<u8>>,
 ) -> Result<Page, StateError> {
     let mut items = Vec::new();
+    let mut bytes = 0;
     while let Some(Query { key, kind }) = queries.front() {
         let is_hash = matches!(kind, Kind::Hash | Kind::DescendantsHashes);
         let is_one = matches!(kind, Kind::Value | Kind::Hash);
@@ -131,10 +133,14 @@ fn page(
         } else {
             chain.keys_paged(key, room, after.as_deref(), Some(hash))?
         };
-        let found = keys.len();
-        let last = keys.last().cloned();
+        let is_full = keys.len() == room;
         for key in keys {
+            if bytes >= PAGE_BYTES {
+                return Ok((items, queries, after));
+            }
+            after = Some(key.clone());
             let Some(value) = chain.storage(&key, Some(hash))? else { continue };
+            bytes += value.len();
             let key = Bytes(key);
             items.push(if is_hash {
                 json!({ "key": key, "hash": Bytes(blake2_256(&value).to_vec()) })
@@ -142,12 +148,12 @@ fn page(
                 json!({ "key": key, "value": Bytes(value) })
             });
         }
-        if !is_one && found == room {
-            return Ok((items, queries, last));
+        if !is_one && is_full {
+            return Ok((items, queries, after));
         }
         after = None;
         queries.pop_front();
-        if items.len() >= PAGE {
+        if items.len() >= PAGE || bytes >= PAGE_BYTES {
             break;
         }
     }

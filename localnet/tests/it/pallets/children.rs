@@ -4,7 +4,7 @@ use super::subnet::{NET, Net, id};
 use iota_localnet::{
     accounts::TAO,
     pallets::{admin_utils::Call as Admin, subtensor, subtensor::Call as Subtensor},
-    runtime::Runtime,
+    runtime::{Runtime, SubtensorModule},
 };
 
 const HALF: u64 = 1 << 63;
@@ -53,6 +53,10 @@ fn a_child_validates_with_what_is_lent_to_it_and_shares_what_that_earns() {
     assert!((earned / staked - 1.0).abs() < 0.02, "{gained:?} for {before:?}");
     net.check_books();
 
+    // The metagraph shows what is validated with.
+    let shown = net.read(|| SubtensorModule::metagraph(NET)).unwrap().alpha_stake;
+    assert!(shown[1].0 < 10 && shown[3].0 > net.stake("v0"), "{shown:?}");
+
     // What is taken back earns nothing for the child any more.
     for _ in 0..150 {
         net.seal();
@@ -61,6 +65,36 @@ fn a_child_validates_with_what_is_lent_to_it_and_shares_what_that_earns() {
     net.next_epoch();
     net.next_epoch();
     assert_eq!(permits(&net)[1..4], [true, true, false]);
+}
+
+#[test]
+fn a_child_keeps_what_the_subnet_says_at_least() {
+    let mut net = staffed();
+    let least = Admin::sudo_set_min_childkey_take_per_subnet { netuid: NET, take: 6_553 };
+    net.ok("Alice", least);
+    net.ok("Bob", lend("v0", &[(u64::MAX, "m0")]));
+    net.next_epoch();
+    net.next_epoch();
+    net.set_weights("m0", &[(5, 1)]);
+    net.next_epoch();
+    let before = (net.stake("v0"), net.stake("m0"));
+    net.next_epoch();
+    let ratio = (net.stake("v0") - before.0) as f64 / (net.stake("m0") - before.1) as f64;
+    assert!((8.0..9.1).contains(&ratio), "{ratio}");
+    let take = Subtensor::set_childkey_take { hotkey: id("m0"), netuid: NET, take: 6_552 };
+    assert_eq!(net.refusal("Charlie", take), "InvalidChildkeyTake");
+}
+
+#[test]
+fn before_a_subnet_starts_children_are_set_at_once() {
+    let mut net = Net::new();
+    net.ok("Alice", Subtensor::register_network { hotkey: id("owner") });
+    for hotkey in ["v0", "m0"] {
+        net.ok("Bob", Subtensor::burned_register { netuid: NET, hotkey: id(hotkey) });
+    }
+    net.ok("Bob", lend("v0", &[(HALF, "m0")]));
+    let parents = net.read(|| subtensor::ParentKeys::<Runtime>::get(id("m0"), NET));
+    assert_eq!(parents, [(HALF, id("v0"))]);
 }
 
 #[test]

@@ -19,7 +19,8 @@ fn owners_set_some_and_root_sets_all() {
         net.read(|| (subtensor::Kappa::<Runtime>::get(NET), subtensor::Rho::<Runtime>::get(NET)));
     assert_eq!(values, (1, 3));
     let uids = Admin::sudo_set_max_allowed_uids { netuid: NET, max_allowed_uids: 257 };
-    assert_eq!(net.refusal("Alice", uids), "InvalidValue");
+    let refusal = net.refusal("Alice", uids);
+    assert_eq!(refusal, "MaxAllowedUidsGreaterThanDefaultMaxAllowedUids");
     let uids = Admin::sudo_set_max_allowed_uids { netuid: NET, max_allowed_uids: 0 };
     assert_eq!(net.refusal("Alice", uids), "MaxAllowedUIdsLessThanCurrentUIds");
     let alpha = || Admin::<Runtime>::sudo_set_alpha_values {

@@ -5,7 +5,7 @@ use codec::Compact;
 use iota_localnet::{
     accounts::TAO,
     pallets::{admin_utils::Call as Admin, subtensor, subtensor::Call as Subtensor},
-    runtime::{Runtime, RuntimeEvent},
+    runtime::{Runtime, RuntimeEvent, SubtensorModule},
 };
 
 /// Where the second mechanism's weights are stored.
@@ -58,12 +58,31 @@ fn each_mechanism_pays_by_weights_of_its_own() {
         netuid: NET,
         maybe_split: Some(parts.to_vec()),
     };
-    assert_eq!(net.refusal("Alice", split(&[1, 2])), "InvalidValue");
-    assert_eq!(net.refusal("Alice", split(&[65_535])), "InvalidValue");
+    for wrong in [&[1, 2][..], &[], &[65_535, 0, 0], &[u16::MAX; 70_000]] {
+        assert_eq!(net.refusal("Alice", split(wrong)), "InvalidValue");
+    }
     net.ok("Alice", split(&[49_151, 16_384]));
     net.next_epoch();
     let uneven = ratio(&mut net);
     assert!((uneven - 3.0).abs() < 1e-2, "{uneven}");
+    // What is not named gets nothing.
+    net.ok("Alice", split(&[65_535]));
+    net.next_epoch();
+    let before = net.stake("m1");
+    net.next_epoch();
+    assert_eq!(net.stake("m1"), before);
+
+    let graph = net.read(|| SubtensorModule::mechagraph(NET, 1)).unwrap();
+    assert_eq!(
+        (graph.netuid.0, graph.incentives[3].0, graph.incentives[4].0),
+        (SECOND, 0, u16::MAX)
+    );
+    let parts = net.read(|| SubtensorModule::selective_mechagraph(NET, 1, &[62])).unwrap();
+    assert_eq!((parts.incentives, parts.last_update), (Some(graph.incentives), None));
+    assert_eq!(net.read(|| SubtensorModule::mechagraph(NET, 2)), None);
+    let all = net.read(SubtensorModule::mechagraphs);
+    let netuids: Vec<u16> = all.iter().map(|graph| graph.as_ref().unwrap().netuid.0).collect();
+    assert_eq!(netuids, [0, NET, SECOND]);
     net.check_books();
 }
 
@@ -75,15 +94,39 @@ fn a_mechanism_that_goes_leaves_nothing() {
     let stored = |net: &Net| {
         net.read(|| {
             let weights = subtensor::Weights::<Runtime>::iter_prefix(SECOND).count();
-            (weights, subtensor::Incentive::<Runtime>::get(SECOND).len())
+            let bonds = subtensor::Bonds::<Runtime>::iter_prefix(SECOND).count();
+            let incentive = subtensor::Incentive::<Runtime>::get(SECOND).len();
+            let updates = subtensor::LastUpdate::<Runtime>::get(SECOND).len();
+            (weights, bonds, incentive, updates)
         })
     };
-    assert_eq!(stored(&net), (2, 10));
+    assert_eq!(stored(&net), (2, 10, 10, 10));
     net.ok("Alice", count(1));
-    assert_eq!(stored(&net), (0, 0));
+    assert_eq!(stored(&net), (0, 0, 0, 0));
     let before = net.stake("m1");
     net.next_epoch();
     assert_eq!(net.stake("m1"), before);
+    net.check_books();
+}
+
+#[test]
+fn who_takes_a_place_finds_it_empty_in_each_mechanism() {
+    let mut net = staffed();
+    net.next_epoch();
+    let full = Admin::sudo_set_max_allowed_uids { netuid: NET, max_allowed_uids: 9 };
+    net.ok("Alice", full);
+    net.ok("Alice", Admin::sudo_set_immunity_period { netuid: NET, immunity_period: 0 });
+    // Of those that earn nothing, the oldest yields: not m0 and m1, who earn in one mechanism each.
+    let uid = net.read(|| SubtensorModule::neuron_to_prune(NET)).unwrap();
+    net.ok("v0", weigh(1, uid));
+    net.ok("Charlie", Subtensor::burned_register { netuid: NET, hotkey: id("late") });
+    assert_eq!(net.read(|| subtensor::Uids::<Runtime>::get(NET, id("late"))), Some(uid));
+    let row = |index| net.read(|| subtensor::Weights::<Runtime>::get(index, 1));
+    assert_eq!((row(NET), row(SECOND)), (vec![(3, u16::MAX)], vec![]));
+    let updates =
+        |index| net.read(|| subtensor::LastUpdate::<Runtime>::get(index))[usize::from(uid)];
+    let now = u64::from(net.chain.number());
+    assert_eq!((updates(NET), updates(SECOND)), (now, now));
     net.check_books();
 }
 
@@ -120,4 +163,5 @@ fn a_batch_tells_what_was_refused() {
     let unequal =
         Subtensor::batch_commit_weights { netuids: vec![Compact(NET)], commit_hashes: Vec::new() };
     assert_eq!(net.refusal("v0", unequal), "InputLengthsUnequal");
+    assert_eq!(net.refusal("v0", batch(&[NET; 3])), "InvalidValue");
 }

@@ -34,6 +34,7 @@ fn work(net: &Net, hotkey: &str, block: u32, is_right: bool) -> Subtensor<Runtim
 fn a_seal_below_the_target_registers_without_burn_or_fee() {
     let mut net = Net::started();
     net.sudo(Admin::sudo_set_difficulty { netuid: NET, difficulty: DIFFICULTY });
+    net.sudo(Admin::sudo_set_min_difficulty { netuid: NET, min_difficulty: 1 });
     let head = net.chain.number();
     let disabled = work(&net, "worker", head, true);
     assert_eq!(net.refusal("Bob", disabled), "SubNetRegistrationDisabled");

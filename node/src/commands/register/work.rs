@@ -18,7 +18,7 @@ const CHUNK: u64 = 1 << 14;
 /// Time between looks at the chain.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Blocks after which work starts anew: what is found must still be included.
-const RENEW: u32 = MAX_WORK_AGE - 2;
+const RENEW: u32 = MAX_WORK_AGE - 3;
 
 /// Finds a nonce and registers the hotkey with it.
 pub(super) async fn run(order: &Order, threads: Option<NonZeroUsize>) -> Result<()> {
@@ -33,8 +33,7 @@ pub(super) async fn run(order: &Order, threads: Option<NonZeroUsize>) -> Result<
         threads,
         what: &what,
     };
-    let puzzle = miner.puzzle().await?;
-    let hashes = puzzle.difficulty;
+    let hashes = miner.puzzle().await?.difficulty;
     let text = format!(
         "registers {} on subnet {netuid} by work: about {hashes} hashes on {threads} threads",
         hotkey.ss58()
@@ -48,7 +47,7 @@ pub(super) async fn run(order: &Order, threads: Option<NonZeroUsize>) -> Result<
     let Some(effect) = order.agreed(&coldkey, Effect::new(text, object), None)? else {
         return Ok(());
     };
-    let (block, Solution { nonce, seal }) = miner.solve(puzzle, order.printer()).await?;
+    let (block, Solution { nonce, seal }) = miner.solve(order.printer()).await?;
     let call =
         Call::PowRegister { netuid, block: block.into(), nonce, seal, hotkey: hotkey.public() };
     let included = order.client.submit(&coldkey, &call).await;
@@ -74,18 +73,16 @@ impl Miner<'_> {
         })
     }
 
-    /// The block and the nonce that solves its puzzle.
-    async fn solve(&self, mut puzzle: Puzzle, printer: Printer) -> Result<(u32, Solution)> {
+    /// A block that is recent enough, and the nonce that solves its puzzle.
+    async fn solve(&self, printer: Printer) -> Result<(u32, Solution)> {
         let mut screen = printer.screen();
         let started = Instant::now();
         let mut before = 0;
         loop {
+            let puzzle = self.puzzle().await?;
             let mut search = Search::start(&puzzle, self.threads);
             loop {
-                if let Ok(found) = tokio::time::timeout(PAUSE, search.found.recv()).await {
-                    let stopped = || Error::user(format!("{}: the search stopped", self.what));
-                    return Ok((puzzle.number, found.ok_or_else(stopped)?));
-                }
+                let found = tokio::time::timeout(PAUSE, search.found.recv()).await;
                 if let Some(screen) = &mut screen {
                     let rate = (before + search.tried()) as f64 / started.elapsed().as_secs_f64();
                     screen.draw(&[progress(rate, puzzle.difficulty)])?;
@@ -94,10 +91,12 @@ impl Miner<'_> {
                 if newest.saturating_sub(puzzle.number) >= RENEW {
                     break;
                 }
+                if let Ok(found) = found {
+                    let stopped = || Error::user(format!("{}: the search stopped", self.what));
+                    return Ok((puzzle.number, found.ok_or_else(stopped)?));
+                }
             }
             before += search.tried();
-            drop(search);
-            puzzle = self.puzzle().await?;
         }
     }
 }

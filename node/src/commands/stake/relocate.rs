@@ -26,6 +26,13 @@ pub(super) async fn run(
         return Err(Error::argument(format!("the stake lies in subnet {from} already"))
             .hint("pass another `--to-netuid`, or a `--to-hotkey` or `--to-coldkey`"));
     }
+    let is_limited = new_hotkey.is_none() && new_coldkey.is_none();
+    if netuid != from && !is_limited && !price.any_price {
+        return Err(Error::argument(
+            "the chain limits no price of a move to another hotkey or coldkey",
+        )
+        .hint("move it to the other subnet first, or pass `--any-price`"));
+    }
     let amount = trade.amount(amount).await?;
     let exchange =
         if netuid == from { None } else { Some(exchange(&trade, netuid, amount).await?) };

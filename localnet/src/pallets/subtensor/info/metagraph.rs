@@ -13,7 +13,7 @@ use crate::pallets::subtensor::{
     SubnetAlphaOut, SubnetAlphaOutEmission, SubnetIdentitiesV3, SubnetIdentityV3,
     SubnetMovingPrice, SubnetOwner, SubnetOwnerHotkey, SubnetTAO, SubnetTaoInEmission,
     SubnetVolume, SubnetworkN, TargetRegistrationsPerInterval, Tempo, ValidatorPermit,
-    WeightsSetRateLimit, WeightsVersionKey,
+    WeightsSetRateLimit, WeightsVersionKey, mechanisms::storage_index,
 };
 use codec::{Compact, Decode, Encode};
 use scale_info::TypeInfo;
@@ -143,10 +143,10 @@ metagraph! { |net|
             .map(|uid| Compact(BlockAtRegistration::<T>::get(net, uid)))
             .collect();
         67 alpha_stake: Vec<Compact<u64>> =
-            by_hotkey::<T, _>(net, |key| Compact(Self::stake_of(key, net)));
+            by_hotkey::<T, _>(net, |key| Compact(Self::validating_stake(key, net)));
         68 tao_stake: Vec<Compact<u64>> = by_hotkey::<T, _>(net, |_| Compact(0));
         69 total_stake: Vec<Compact<u64>> =
-            by_hotkey::<T, _>(net, |key| Compact(Self::stake_of(key, net)));
+            by_hotkey::<T, _>(net, |key| Compact(Self::validating_stake(key, net)));
         70 tao_dividends_per_hotkey: ByHotkey<AccountId> =
             by_hotkey::<T, _>(net, |key| (key.clone(), Compact(0)));
         71 alpha_dividends_per_hotkey: ByHotkey<AccountId> = by_hotkey::<T, _>(net, |key| {
@@ -165,6 +165,45 @@ metagraph! { |net|
         .into_iter()
         .flatten()
         .collect();
+    }
+}
+
+impl<T: Config> Pallet<T> {
+    /// A mechanism of a subnet with its neurons: some columns are its own.
+    pub fn mechagraph(netuid: u16, mechanism: u8) -> Option<Metagraph<T::AccountId>> {
+        let of_subnet = Self::has_mechanism(netuid, mechanism).then(|| Self::metagraph(netuid));
+        let index = storage_index(netuid, mechanism);
+        of_subnet.flatten().map(|graph| Metagraph {
+            netuid: Compact(index),
+            last_update: compact(&LastUpdate::<T>::get(index)),
+            incentives: compact(&Incentive::<T>::get(index)),
+            ..graph
+        })
+    }
+
+    /// Each mechanism of each subnet.
+    pub fn mechagraphs() -> Vec<Option<Metagraph<T::AccountId>>> {
+        let of_subnet = |netuid| {
+            Self::mechanisms(netuid).map(move |mechanism| Self::mechagraph(netuid, mechanism))
+        };
+        Self::all_netuids().into_iter().flat_map(of_subnet).collect()
+    }
+
+    /// The parts of a mechanism whose indices are asked for.
+    pub fn selective_mechagraph(
+        netuid: u16,
+        mechanism: u8,
+        parts: &[u16],
+    ) -> Option<SelectiveMetagraph<T::AccountId>> {
+        let exists = Self::has_mechanism(netuid, mechanism);
+        let of_subnet = exists.then(|| Self::selective_metagraph(netuid, parts));
+        let index = storage_index(netuid, mechanism);
+        of_subnet.flatten().map(|graph| SelectiveMetagraph {
+            netuid: Compact(index),
+            last_update: graph.last_update.map(|_| compact(&LastUpdate::<T>::get(index))),
+            incentives: graph.incentives.map(|_| compact(&Incentive::<T>::get(index))),
+            ..graph
+        })
     }
 }
 

@@ -204,7 +204,8 @@ impl<T: Config> Pallet<T> {
             return None;
         }
         let hotkeys = Self::hotkeys(netuid);
-        let stakes: Vec<u64> = hotkeys.iter().map(|key| Self::stake_of(key, netuid)).collect();
+        let stakes: Vec<u64> =
+            hotkeys.iter().map(|key| Self::validating_stake(key, netuid)).collect();
         let emission = Emission::<T>::get(netuid);
         let history = |uid: usize| vec![Compact(entry(&emission, uid as u16))];
         Some(SubnetState {
