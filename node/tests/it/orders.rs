@@ -1,6 +1,6 @@
 //! The commands that sign: what they say beforehand, what they do, and what they refuse.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::chain::Chain;
 
@@ -127,7 +127,7 @@ fn stake_moves_without_being_taken_back() {
     };
     let to = address(VALIDATOR, "address");
     let moved = chain.json(&format!("stake move --amount 0.25 --to-hotkey {to} {MINER} --yes"));
-    assert_eq!((number(&moved, "paid_rao"), &moved["to_hotkey"]), (250_000_000, &to.into()));
+    assert_eq!((number(&moved, "paid_rao"), &moved["to_hotkey"]), (250_000_000, &json!(to)));
     let listed = stakes(MINER);
     let both: Vec<u64> = (0..2).map(|at| number(&listed[at], "alpha_rao")).collect();
     assert_near(both.iter().sum(), alpha);
