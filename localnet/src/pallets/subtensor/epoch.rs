@@ -24,10 +24,15 @@ impl<T: Config> Pallet<T> {
         let mut outputs = Vec::new();
         for (mechanism, part) in (0..).zip(Self::split_emission(netuid, emission)) {
             let index = storage_index(netuid, mechanism);
-            let output = yuma::run(&Self::epoch_input(netuid, index, part));
+            let input = Self::epoch_input(netuid, index, part);
+            let output = yuma::run(&input);
             Incentive::<T>::insert(index, &output.incentive);
-            for (uid, bonds) in (0..).zip(&output.bonds) {
-                Bonds::<T>::insert(index, uid, bonds);
+            // Most neurons have none, before and after.
+            let bonds = output.bonds.iter().zip(&input.neurons);
+            for (uid, (bonds, neuron)) in (0..).zip(bonds) {
+                if *bonds != neuron.bonds {
+                    Bonds::<T>::insert(index, uid, bonds);
+                }
             }
             let emissions = output.server_emission.clone();
             Self::deposit_event(Event::IncentiveAlphaEmittedToMiners { netuid: index, emissions });

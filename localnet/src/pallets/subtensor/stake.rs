@@ -97,11 +97,9 @@ impl<T: Config> Pallet<T> {
         let all = SafeFloat::from_billionths(all.saturating_add(new));
         TotalHotkeySharesV2::<T>::insert(hotkey, netuid, all);
         TotalHotkeyAlpha::<T>::insert(hotkey, netuid, total.saturating_add(alpha));
-        StakingHotkeys::<T>::mutate(coldkey, |hotkeys| {
-            if !hotkeys.contains(hotkey) {
-                hotkeys.push(hotkey.clone());
-            }
-        });
+        if !StakingHotkeys::<T>::get(coldkey).contains(hotkey) {
+            StakingHotkeys::<T>::append(coldkey, hotkey);
+        }
     }
 
     /// Adds alpha to a hotkey on behalf of all who have stake on it.

@@ -100,7 +100,7 @@ fn a_mechanism_that_goes_leaves_nothing() {
             (weights, bonds, incentive, updates)
         })
     };
-    assert_eq!(stored(&net), (2, 10, 10, 10));
+    assert_eq!(stored(&net), (2, 2, 10, 10));
     net.ok("Alice", count(1));
     assert_eq!(stored(&net), (0, 0, 0, 0));
     let before = net.stake("m1");
