@@ -19,6 +19,7 @@ mod config;
 mod data;
 mod eval;
 mod model;
+mod ops;
 mod reference;
 mod stage;
 
@@ -69,9 +70,6 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The tensor library refused.
-    #[error("tensor operation failed")]
-    Tensor(#[from] candle_core::Error),
 }
 
 /// Uses this many threads for all tensor work of the process; the first call counts.

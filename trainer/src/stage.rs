@@ -9,11 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
-
 use crate::Error;
 use crate::adam::{Adam, norm};
-use crate::block::cross_entropy;
 use crate::code;
 use crate::config::StageConfig;
 use crate::model::{Model, Source};
@@ -68,7 +65,7 @@ impl Stage {
     /// [`Error::Config`] for a configuration that cannot be built.
     pub fn new(config: &StageConfig) -> Result<Self, Error> {
         config.validate()?;
-        let model = Model::new(config)?;
+        let model = Model::new(config);
         let params = Arc::new(model.initial());
         let len = params.len();
         Ok(Self {
@@ -166,8 +163,8 @@ impl Stage {
 
     pub(crate) fn forward_with(&self, params: &[f32], input: Input<'_>) -> Result<Vec<u8>, Error> {
         self.expect_tail(false)?;
-        let (source, _) = self.source(input)?;
-        self.encode(&self.model.forward(&self.model.tensors(params)?, &source)?)
+        let tape = self.model.forward(params, &self.source(input)?);
+        self.encode(&self.model.code(params, &tape))
     }
 
     /// Accumulates the gradient of a microbatch whose forward pass was made at `version`, and
@@ -197,22 +194,14 @@ impl Stage {
     ) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
         self.expect_tail(false)?;
         let params = self.at_version(version)?;
-        let (source, input) = self.source(input)?;
-        let (source, leaf) = differentiable(source)?;
-        let vars = self.model.variables(&params)?;
-        let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-        let output = self.model.forward(&tensors, &source)?;
-        let bytes = self.encode(&output)?;
-        let grad = self.tensor(grad)?;
-        // The gradient of sum(output * grad) in the parameters is the vector-Jacobian product.
-        let store = (&output * &grad)?.sum_all()?.backward()?;
-        let grad = match leaf {
-            Some(leaf) => Some(self.encode_gradient(&store, &leaf)?),
-            None => None,
-        };
-        debug_assert_eq!(input, grad.is_some());
-        self.accumulate(&store, &vars)?;
-        Ok((bytes, grad))
+        let source = self.source(input)?;
+        let grad = self.values(grad)?;
+        let tape = self.model.forward(&params, &source);
+        let code = self.encode(&self.model.code(&params, &tape))?;
+        let (gradient, dsource) = self.model.backward(&params, &source, &tape, &grad);
+        let dsource = dsource.map(|values| self.encode(&values)).transpose()?;
+        self.accumulate(&gradient)?;
+        Ok((code, dsource))
     }
 
     /// Forward and backward at the tail: accumulates, returns loss and gradient of the code.
@@ -223,19 +212,15 @@ impl Stage {
     pub fn loss_and_grad(&mut self, code: &[u8], targets: &[u32]) -> Result<TailOutput, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        let (source, leaf) = differentiable(Source::Code(self.tensor(code)?))?;
-        let vars = self.model.variables(&self.params)?;
-        let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-        let logits = self.model.forward(&tensors, &source)?;
-        let loss = cross_entropy(&logits, targets)?.mean_all()?;
-        let store = loss.backward()?;
-        let Some(leaf) = leaf else { return Err(Error::Input("a tail needs a code".into())) };
-        let grad = self.encode_gradient(&store, &leaf)?;
-        let loss = loss.to_scalar::<f32>()?;
+        let source = Source::Code(self.values(code)?);
+        let tape = self.model.forward(&self.params, &source);
+        let (loss, gradient, dcode) =
+            self.model.loss_backward(&self.params, &source, &tape, targets);
         if !loss.is_finite() {
             return Err(Error::Diverged("the loss"));
         }
-        self.accumulate(&store, &vars)?;
+        let grad = self.encode(&dcode.unwrap_or_default())?;
+        self.accumulate(&gradient)?;
         Ok(TailOutput { loss, grad })
     }
 
@@ -248,9 +233,8 @@ impl Stage {
     ) -> Result<Vec<f32>, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        let source = Source::Code(self.tensor(code)?);
-        let logits = self.model.forward(&self.model.tensors(params)?, &source)?;
-        Ok(cross_entropy(&logits, targets)?.to_vec1()?)
+        let tape = self.model.forward(params, &Source::Code(self.values(code)?));
+        Ok(self.model.losses(params, &tape, targets))
     }
 
     /// Takes an AdamW step along the mean of the accumulated gradients.
@@ -313,22 +297,21 @@ impl Stage {
         }
     }
 
-    /// The input as a tensor, and whether it has a gradient.
-    fn source(&self, input: Input<'_>) -> Result<(Source, bool), Error> {
+    /// The input, checked.
+    fn source<'a>(&self, input: Input<'a>) -> Result<Source<'a>, Error> {
         match (input, self.config.is_head()) {
             (Input::Tokens(tokens), true) => {
                 self.check_tokens(tokens)?;
-                let shape = (self.config.batch as usize, self.config.model.context as usize);
-                Ok((Source::Tokens(Tensor::from_slice(tokens, shape, &Device::Cpu)?), false))
+                Ok(Source::Tokens(tokens))
             }
-            (Input::Code(bytes), false) => Ok((Source::Code(self.tensor(bytes)?), true)),
+            (Input::Code(bytes), false) => Ok(Source::Code(self.values(bytes)?)),
             (Input::Tokens(_), false) => Err(Error::Input("only a head takes tokens".into())),
             (Input::Code(_), true) => Err(Error::Input("a head takes tokens, not a code".into())),
         }
     }
 
-    /// A code or a gradient as a tensor (B, T, K).
-    fn tensor(&self, bytes: &[u8]) -> Result<Tensor, Error> {
+    /// The values of a code or a gradient, (B, T, K).
+    fn values(&self, bytes: &[u8]) -> Result<Vec<f32>, Error> {
         let code = code::decode(bytes)?;
         let (batch, context) = (self.config.batch as usize, self.config.model.context as usize);
         let width = self.config.cut.width as usize;
@@ -341,60 +324,22 @@ impl Stage {
             );
             return Err(Error::Input(text));
         }
-        Ok(Tensor::from_vec(code.values, (batch, context, width), &Device::Cpu)?)
+        Ok(code.values)
     }
 
-    fn encode(&self, code: &Tensor) -> Result<Vec<u8>, Error> {
-        let values = code.flatten_all()?.to_vec1::<f32>()?;
-        code::encode(&values, self.config.cut.width as usize, self.config.cut.int8)
+    fn encode(&self, values: &[f32]) -> Result<Vec<u8>, Error> {
+        code::encode(values, self.config.cut.width as usize, self.config.cut.int8)
     }
 
-    fn encode_gradient(
-        &self,
-        store: &candle_core::backprop::GradStore,
-        leaf: &Var,
-    ) -> Result<Vec<u8>, Error> {
-        match store.get(leaf.as_tensor()) {
-            Some(grad) => self.encode(grad),
-            None => Err(Error::Diverged("the gradient of the code")),
-        }
-    }
-
-    fn accumulate(
-        &mut self,
-        store: &candle_core::backprop::GradStore,
-        vars: &[Var],
-    ) -> Result<(), Error> {
+    fn accumulate(&mut self, gradient: &[f32]) -> Result<(), Error> {
         // Summed apart: a peer's finite numbers may overflow, and must not spoil what waits here.
-        let mut sums = self.gradient.clone();
-        let mut at = 0;
-        for var in vars {
-            let len = var.as_tensor().elem_count();
-            if let Some(grad) = store.get(var.as_tensor()) {
-                let values = grad.flatten_all()?.to_vec1::<f32>()?;
-                for (sum, value) in sums[at..at + len].iter_mut().zip(values) {
-                    *sum += value;
-                }
-            }
-            at += len;
-        }
+        let sums: Vec<f32> = self.gradient.iter().zip(gradient).map(|(sum, g)| sum + g).collect();
         if sums.iter().any(|sum| !sum.is_finite()) {
             return Err(Error::Diverged("the gradient"));
         }
         self.gradient = sums;
         self.accumulated += 1;
         Ok(())
-    }
-}
-
-/// Makes a code a leaf of the graph, so that its gradient is kept.
-fn differentiable(source: Source) -> Result<(Source, Option<Var>), Error> {
-    match source {
-        Source::Tokens(tokens) => Ok((Source::Tokens(tokens), None)),
-        Source::Code(code) => {
-            let leaf = Var::from_tensor(&code)?;
-            Ok((Source::Code(leaf.as_tensor().clone()), Some(leaf)))
-        }
     }
 }
 

@@ -1,0 +1,255 @@
+//! The same stage as a plain graph of candle tensors in f64, differentiated by candle: what the
+//! operations are checked against.
+
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+
+use super::{Model, Source};
+
+const EPSILON: f64 = 1e-5;
+
+/// What a stage makes, and the gradients.
+pub(super) struct Expected {
+    /// The code, or the losses of a tail.
+    pub(super) output: Vec<f64>,
+    /// Of all parameters, flat.
+    pub(super) gradient: Vec<f64>,
+    /// Of the code that was the source.
+    pub(super) source: Option<Vec<f64>>,
+}
+
+struct Plain<'a> {
+    model: &'a Model,
+    weights: Vec<Tensor>,
+    next: usize,
+}
+
+/// Runs a stage; `dcode` is the gradient of its code, or none for the mean loss of `targets`.
+pub(super) fn run(
+    model: &Model,
+    params: &[f32],
+    source: &Source<'_>,
+    goal: std::result::Result<&[f32], &[u32]>,
+) -> Result<Expected> {
+    let mut at = 0;
+    let mut vars = Vec::new();
+    for entry in &model.entries {
+        let len: usize = entry.shape.iter().product();
+        let part = Tensor::from_slice(&params[at..at + len], entry.shape.as_slice(), &Device::Cpu)?;
+        vars.push(Var::from_tensor(&part.to_dtype(DType::F64)?)?);
+        at += len;
+    }
+    let weights = vars.iter().map(|var| var.as_tensor().clone()).collect();
+    let mut plain = Plain { model, weights, next: 0 };
+    let batch = model.config.batch as usize;
+    let (x, leaf) = match source {
+        Source::Tokens(tokens) => {
+            let tokens = Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?;
+            let rows = plain.take().index_select(&tokens, 0)?;
+            (rows.reshape((batch, (), model.width()))?, None)
+        }
+        Source::Code(code) => {
+            let k = model.code_width();
+            let code = Tensor::from_slice(code, (batch, code.len() / k / batch, k), &Device::Cpu)?;
+            let leaf = Var::from_tensor(&code.to_dtype(DType::F64)?)?;
+            let code = leaf.as_tensor().clone();
+            let lifted = project(&code, &plain.take())?;
+            let padded = code.pad_with_zeros(2, 0, model.width() - k)?;
+            ((lifted + padded)?, Some(leaf))
+        }
+    };
+    let mut x = x;
+    for _ in 0..model.config.layers() {
+        x = plain.block(&x)?;
+    }
+    let (output, scalar) = match goal {
+        Ok(dcode) => {
+            let k = model.code_width();
+            let code = (project(&x, &plain.take())? + x.narrow(2, 0, k)?)?;
+            let dcode = Tensor::from_slice(dcode, code.shape(), &Device::Cpu)?;
+            let scalar = (&code * dcode.to_dtype(DType::F64)?)?.sum_all()?;
+            (code, scalar)
+        }
+        Err(targets) => {
+            let h = rms_norm(&x, &plain.take())?;
+            let logits = project(&h, &plain.take())?.flatten(0, 1)?;
+            let targets = Tensor::from_slice(targets, (targets.len(), 1), &Device::Cpu)?;
+            let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+            let total = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+            let losses = (total - shifted.gather(&targets, D::Minus1)?)?;
+            let mean = losses.mean_all()?;
+            (losses, mean)
+        }
+    };
+    let store = scalar.backward()?;
+    let flat = |tensor: &Tensor| -> Result<Vec<f64>> {
+        match store.get(tensor) {
+            Some(gradient) => gradient.flatten_all()?.to_vec1(),
+            None => Ok(vec![0.0; tensor.elem_count()]),
+        }
+    };
+    let mut gradient = Vec::new();
+    for var in &vars {
+        gradient.extend(flat(var.as_tensor())?);
+    }
+    let source = leaf.map(|leaf| flat(leaf.as_tensor())).transpose()?;
+    Ok(Expected { output: output.flatten_all()?.to_vec1()?, gradient, source })
+}
+
+impl Plain<'_> {
+    fn take(&mut self) -> Tensor {
+        self.next += 1;
+        self.weights[self.next - 1].clone()
+    }
+
+    fn block(&mut self, x: &Tensor) -> Result<Tensor> {
+        let h = rms_norm(x, &self.take())?;
+        let x = (x + self.attention(&h)?)?;
+        let h = rms_norm(&x, &self.take())?;
+        let gated = (project(&h, &self.take())?.silu()? * project(&h, &self.take())?)?;
+        x + project(&gated, &self.take())?
+    }
+
+    fn attention(&mut self, h: &Tensor) -> Result<Tensor> {
+        let config = &self.model.config.model;
+        let (batch, tokens, width) = h.dims3()?;
+        let (heads, groups) = (config.heads as usize, config.kv_heads as usize);
+        let each = width / heads;
+        let split = |x: Tensor, count: usize| {
+            x.reshape((batch, tokens, count, each))?.transpose(1, 2)?.contiguous()
+        };
+        let theta = f64::from(config.rope_theta);
+        let q = rotate(&split(project(h, &self.take())?, heads)?, theta)?;
+        let k = rotate(&split(project(h, &self.take())?, groups)?, theta)?;
+        let v = split(project(h, &self.take())?, groups)?;
+        let repeat = |x: &Tensor| {
+            let shape = (batch, groups, heads / groups, tokens, each);
+            x.unsqueeze(2)?.broadcast_as(shape)?.contiguous()?.reshape((batch, heads, tokens, each))
+        };
+        let (k, v) = (repeat(&k)?, repeat(&v)?);
+        let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / (each as f64).sqrt())?;
+        let mask: Vec<f64> = (0..tokens * tokens)
+            .map(|place| if place % tokens > place / tokens { -1e300 } else { 0.0 })
+            .collect();
+        let mask = Tensor::from_vec(mask, (tokens, tokens), &Device::Cpu)?;
+        let scores = scores.broadcast_add(&mask)?;
+        let exp = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
+        let weights = exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)?;
+        let mixed = weights.matmul(&v)?.transpose(1, 2)?.contiguous()?;
+        project(&mixed.reshape((batch, tokens, width))?, &self.take())
+    }
+}
+
+fn rms_norm(x: &Tensor, scale: &Tensor) -> Result<Tensor> {
+    let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
+    x.broadcast_div(&(mean_square + EPSILON)?.sqrt()?)?.broadcast_mul(scale)
+}
+
+fn project(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let (batch, tokens, inner) = x.dims3()?;
+    x.reshape((batch * tokens, inner))?.matmul(weight)?.reshape((batch, tokens, weight.dim(1)?))
+}
+
+fn rotate(x: &Tensor, theta: f64) -> Result<Tensor> {
+    let (tokens, half) = (x.dim(2)?, x.dim(3)? / 2);
+    let table = |f: fn(f64) -> f64| {
+        let angle = |place: usize| {
+            (place / half) as f64 * theta.powf(-((place % half) as f64) / half as f64)
+        };
+        let values: Vec<f64> = (0..tokens * half).map(|place| f(angle(place))).collect();
+        Tensor::from_vec(values, (tokens, half), &Device::Cpu)
+    };
+    let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);
+    let (first, second) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
+    let left = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
+    let right = (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[&left, &right], 3)
+}
+
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{AdamConfig, CutConfig, ModelConfig, StageConfig};
+
+    /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
+    fn stage() -> impl Strategy<Value = StageConfig> {
+        let sizes = (1_u32..4, 1_u32..3, 1_u32..5, 1_u32..40, 1_u32..4, 2_u32..80);
+        (sizes, 2_u32..40, 0_u16..3, 1_u32..3, any::<u8>()).prop_map(
+            |((groups, times, half, d_ffn, layers, context), vocab, stage, batch, seed)| {
+                let heads = groups * times;
+                let d_model = heads * half * 2;
+                StageConfig {
+                    model: ModelConfig {
+                        vocab,
+                        d_model,
+                        layers: layers + 2,
+                        heads,
+                        kv_heads: groups,
+                        d_ffn,
+                        context,
+                        rope_theta: 10_000,
+                    },
+                    cut: CutConfig { width: d_model.div_ceil(2), int8: false },
+                    adam: AdamConfig {
+                        lr_micro: 1,
+                        beta1_milli: 0,
+                        beta2_milli: 0,
+                        weight_decay_milli: 0,
+                        clip_milli: 0,
+                        warmup_steps: 0,
+                    },
+                    stages: 3,
+                    stage,
+                    batch,
+                    seed: [seed; 32],
+                }
+            },
+        )
+    }
+
+    /// Largest difference, against the largest value.
+    fn error(found: &[f32], expected: &[f64]) -> f64 {
+        assert_eq!(found.len(), expected.len());
+        let greatest = expected.iter().fold(1e-6, |most: f64, value| most.max(value.abs()));
+        let off = found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs());
+        off.fold(0.0, f64::max) / greatest
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_stage_agrees_with_the_plain_graph_forward_and_backward(config in stage()) {
+            config.validate().unwrap();
+            let model = Model::new(&config);
+            let params = model.initial();
+            let rows = (config.batch * config.model.context) as usize;
+            let mut seed = u64::from(config.seed[0]);
+            let mut random = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (seed >> 33) as u32
+            };
+            let tokens: Vec<u32> = (0..rows).map(|_| random() % config.model.vocab).collect();
+            let targets: Vec<u32> = (0..rows).map(|_| random() % config.model.vocab).collect();
+            let mut values =
+                || (0..rows * model.code_width()).map(|_| random() as f32 / 2e9 - 0.5).collect::<Vec<_>>();
+            let source = if config.is_head() { Source::Tokens(&tokens) } else { Source::Code(values()) };
+            let dcode = values();
+            let tape = model.forward(&params, &source);
+            let (output, gradient, dsource, goal) = if config.is_tail() {
+                let (_, gradient, dsource) = model.loss_backward(&params, &source, &tape, &targets);
+                (model.losses(&params, &tape, &targets), gradient, dsource, Err(&targets[..]))
+            } else {
+                let (gradient, dsource) = model.backward(&params, &source, &tape, &dcode);
+                (model.code(&params, &tape), gradient, dsource, Ok(&dcode[..]))
+            };
+            let expected = run(&model, &params, &source, goal).unwrap();
+            prop_assert!(error(&output, &expected.output) < 1e-4);
+            prop_assert!(error(&gradient, &expected.gradient) < 1e-3);
+            prop_assert_eq!(dsource.is_some(), expected.source.is_some());
+            if let Some((found, expected)) = dsource.zip(expected.source) {
+                prop_assert!(error(&found, &expected) < 1e-3);
+            }
+        }
+    }
+}
