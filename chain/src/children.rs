@@ -39,7 +39,8 @@ impl Client {
         let pending: Option<(Vec<Relative>, u64)> =
             of.get("PendingChildKeys", (netuid, *hotkey)).await?;
         let take = of.get("ChildkeyTake", key).await?.unwrap_or(0);
-        if children.len().max(parents.len()) > MAX_RELATIVES {
+        let waiting = pending.as_ref().map_or(0, |(children, _)| children.len());
+        if children.len().max(parents.len()).max(waiting) > MAX_RELATIVES {
             return Err(ReadError::form(WHAT, "too many"));
         }
         // Where nothing waits, the entry has its default.

@@ -73,7 +73,8 @@ pub(super) async fn run(args: &MetagraphArgs) -> Result<()> {
 
 /// Prints what changes in each finalized block from here on.
 async fn watch(client: &Client, mut last: Metagraph, printer: Printer) -> Result<()> {
-    let mut blocks = client.finalized_blocks(Some(last.block + 1)).await.or_user(WHAT)?;
+    let mut blocks =
+        client.finalized_blocks(Some(last.block.saturating_add(1))).await.or_user(WHAT)?;
     loop {
         let (block, _) = blocks.next().await.or_user(WHAT)?;
         let next = Metagraph::read(client, last.netuid, block).await?;

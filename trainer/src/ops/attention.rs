@@ -141,17 +141,14 @@ impl Head<'_> {
                 past.iter_mut().for_each(|score| *score = (*score * scale - sum).exp());
                 future.fill(0.0);
             }
-            let rows_of = |all: &'_ [f32]| -> std::ops::Range<usize> {
-                debug_assert!(all.len() >= seen * each);
-                first * each..seen * each
-            };
-            let dout = &dout[rows_of(dout)];
+            let place = first * each..seen * each;
+            let (out, dout) = (&out[place.clone()], &dout[place.clone()]);
             let weights_view = Mat::new(weights, rows, seen);
             let dout_view = Mat::new(dout, rows, each);
             product(&mut dv[..seen * each], 1.0, weights_view.t(), dout_view);
             let slopes = &mut slopes[..rows * seen];
             product(slopes, 0.0, dout_view, Mat::new(self.v, seen, each).t());
-            let rows_out = out[rows_of(out)].chunks_exact(each).zip(dout.chunks_exact(each));
+            let rows_out = out.chunks_exact(each).zip(dout.chunks_exact(each));
             let by_row = slopes.chunks_exact_mut(seen).zip(weights.chunks_exact(seen));
             for ((slopes, weights), (out, dout)) in by_row.zip(rows_out) {
                 let mean: f32 = out.iter().zip(dout).map(|(out, dout)| out * dout).sum();
@@ -160,10 +157,9 @@ impl Head<'_> {
                 }
             }
             let slopes = Mat::new(slopes, rows, seen);
-            let q = Mat::new(&self.q[first * each..seen * each], rows, each);
+            let q = Mat::new(&self.q[place.clone()], rows, each);
             product(&mut dk[..seen * each], 1.0, slopes.t(), q);
-            let dq = &mut dq[first * each..seen * each];
-            product(dq, 0.0, slopes, Mat::new(self.k, seen, each));
+            product(&mut dq[place], 0.0, slopes, Mat::new(self.k, seen, each));
         }
     }
 }
