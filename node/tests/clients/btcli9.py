@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from dev import URL, freeze, fund, view
+from dev import URL, freeze, fund, pass_epochs, view
 
 BTCLI = os.path.join(os.path.dirname(sys.executable), "btcli")
 FOLDER = os.path.join(os.environ["HOME"], "wallets")
@@ -61,6 +61,7 @@ removed = ask("stake remove --netuid 1 --amount 2 --unsafe --no-prompt", val)
 assert removed[0]["success"], removed
 axon = btcli(f"axon set --netuid 1 --ip 1.2.3.4 --port 8091 --no-prompt --network {URL}", val)
 assert "Axon set successfully" in axon, axon
+pass_epochs(1)
 changed = ask("sudo set --netuid 1 --param immunity_period --value 400 --no-prompt", owner)
 assert changed["success"], changed
 hyperparameters = {

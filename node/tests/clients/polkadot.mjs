@@ -32,6 +32,9 @@ function must(holds, what) {
   if (!holds) throw new Error(what);
 }
 
+// Shortly before an epoch the chain lets no owner change a subnet: after one there is time for it.
+const passEpoch = () => provider.send('dev_warp', [{ epoch: 1 }]);
+
 const subtensor = api.tx.subtensorModule;
 const before = (await api.query.system.account(val.address)).data.free.toBigInt();
 const events = await send(api.tx.balances.transferKeepAlive(val.address, 3_000_000_000n), alice);
@@ -48,15 +51,16 @@ for (const hotkey of [val, miner]) {
 await send(subtensor.addStake(val.address, netuid, 20_000_000_000n), bob);
 await send(subtensor.removeStake(val.address, netuid, 5_000_000_000n), bob);
 await send(subtensor.serveAxon(netuid, 1, 0x01020304, 8091, 4, 0, 0, 0), val);
+await passEpoch();
 await send(api.tx.adminUtils.sudoSetCommitRevealWeightsEnabled(netuid, false), alice);
 await send(api.tx.sudo.sudo(api.tx.adminUtils.sudoSetWeightsSetRateLimit(netuid, 0)), alice);
 const hyperparameters = await api.call.subnetInfoRuntimeApi.getSubnetHyperparamsV2(netuid);
 must(hyperparameters.unwrap().weightsRateLimit.toNumber() === 0, 'the rate limit stands');
 
 // The permit comes with an epoch, the pay with the next one.
-await provider.send('dev_seal', [400]);
+await passEpoch();
 await send(subtensor.setMechanismWeights(netuid, 0, [2], [1], 0), val);
-await provider.send('dev_seal', [400]);
+await passEpoch();
 await provider.send('dev_setSealing', ['manual']);
 
 const neurons = await api.call.neuronInfoRuntimeApi.getNeuronsLite(netuid);

@@ -8,7 +8,7 @@ import bittensor_drand
 from bittensor.utils.balance import Balance
 from bittensor_wallet import Wallet
 
-from dev import URL, freeze, fund, hide_until_round, pass_blocks, reveal, view
+from dev import URL, freeze, fund, hide_until_round, pass_epochs, reveal, view
 
 
 def wallet(name, hotkey):
@@ -51,6 +51,7 @@ done(
 axon = bt.Axon(val, port=8091, ip="0.0.0.0", external_ip="1.2.3.4", external_port=8091)
 done("axon", chain.serve_axon(netuid=netuid, axon=axon))
 
+pass_epochs(1)
 call = chain.substrate.compose_call(
     "AdminUtils",
     "sudo_set_commit_reveal_weights_enabled",
@@ -60,12 +61,12 @@ done("hyperparameter", chain.sign_and_send_extrinsic(call, owner))
 assert not chain.get_subnet_hyperparameters(netuid).commit_reveal_weights_enabled
 
 # The permit comes with an epoch, the pay with the next one.
-pass_blocks(400)
+pass_epochs(1)
 done(
     "weights",
     chain.set_weights(val, netuid=netuid, uids=[2], weights=[1.0], mev_protection=False),
 )
-pass_blocks(400)
+pass_epochs(1)
 assert chain.metagraph(netuid).I[2] == 1.0, "the miner has all the incentive"
 
 # Hidden weights pay as soon as the beacon has opened them, and no earlier.
@@ -82,7 +83,7 @@ done(
 )
 assert chain.metagraph(netuid).I[2] == 1.0
 reveal()
-pass_blocks(800)
+pass_epochs(2)
 freeze()
 metagraph = chain.metagraph(netuid, lite=False)
 assert abs(metagraph.I[2] - 0.5) < 0.01, f"shown weights pay: {metagraph.I}"

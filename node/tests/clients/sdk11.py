@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from dev import URL, freeze, fund, pass_blocks, reveal, view
+from dev import URL, freeze, fund, pass_epochs, reveal, view
 
 BTCLI = os.path.join(os.path.dirname(sys.executable), "btcli")
 FOLDER = os.path.join(os.environ["HOME"], ".bittensor", "wallets")
@@ -49,14 +49,15 @@ tx("burned-register --netuid 1", miner)
 tx(f"add-stake --netuid 1 --hotkey {hotkey} --amount-tao 20", val)
 tx(f"remove-stake --netuid 1 --hotkey {hotkey} --amount-alpha 5", val)
 tx("serve-axon --netuid 1 --ip 1.2.3.4 --port 8091", val)
+pass_epochs(1)
 tx("set-hyperparameter --netuid 1 --name commit_reveal_weights_enabled --value false", owner)
 assert btcli("subnets hyperparameters 1")["commit_reveal_weights_enabled"] is False
 assert btcli("query epoch-status --netuid 1")["tempo"] == 360
 
 # The permit comes with an epoch, the pay with the next one.
-pass_blocks(400)
+pass_epochs(1)
 tx("set-weights --netuid 1 --uids 2 --weights 1", val)
-pass_blocks(400)
+pass_epochs(1)
 assert btcli("query neurons --netuid 1")[2]["raw"]["incentive"] == 65535
 
 # Hidden weights pay as soon as the beacon has opened them, and no earlier.
@@ -65,7 +66,7 @@ hiding = (sys.executable, HIDING, URL, BTCLI)
 tx("set-weights --netuid 1 --uids 0,2 --weights 1,1", val, program=hiding)
 assert btcli("query neurons --netuid 1")[2]["raw"]["incentive"] == 65535
 reveal()
-pass_blocks(800)
+pass_epochs(2)
 freeze()
 metagraph = btcli("query metagraph --netuid 1")
 neurons = [neuron["raw"] for neuron in btcli("query neurons --netuid 1")]
