@@ -2,6 +2,8 @@
 //!
 //! `iota demo` runs it, and `iota run init` writes it for an owner to change.
 
+use iota_trainer::Precision;
+
 use crate::protocol::manifest::{
     Adam, AuditRules, ClaspRules, Cut, DeltaRules, Manifest, Model, Outer, PROTOCOL_VERSION,
     Phases, Pin, ScoreRules,
@@ -66,8 +68,9 @@ pub fn small(choice: Choice) -> Manifest {
             d_ffn: 192,
             context: 64,
             rope_theta: 10_000,
+            precision: Precision::F32,
         },
-        cut: Cut { width: 15, int8: true },
+        cut: Cut { width: 15, int8: true, residual: true, token_width: 0 },
         adam: Adam {
             lr_micro: 2_000,
             beta1_milli: 900,
@@ -75,6 +78,7 @@ pub fn small(choice: Choice) -> Manifest {
             weight_decay_milli: 0,
             clip_milli: 1_000,
             warmup_steps: 5,
+            muon: false,
         },
         // Five epochs are too few for the usual momentum of 0.9: it carries the first epoch's steps,
         // which a cheat has spoilt, into the last.
@@ -94,10 +98,7 @@ pub fn small(choice: Choice) -> Manifest {
 
 /// How many times fewer bytes a stage cut carries than the residual stream in bf16.
 pub fn compression(manifest: &Manifest) -> f64 {
-    // An int8 code carries one byte of scale per token.
-    let Cut { width, int8 } = manifest.cut;
-    let bytes = if int8 { width + 1 } else { 4 * width };
-    f64::from(2 * manifest.model.d_model) / f64::from(bytes)
+    manifest.cut.ratio(manifest.model.d_model)
 }
 
 #[cfg(test)]

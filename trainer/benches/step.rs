@@ -9,7 +9,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use iota_trainer::{AdamConfig, CutConfig, Input, ModelConfig, Stage, StageConfig};
+use iota_trainer::{AdamConfig, CutConfig, Input, ModelConfig, Precision, Stage, StageConfig};
 
 /// Sequences of a microbatch.
 const BATCH: u32 = 4;
@@ -25,6 +25,7 @@ fn model() -> ModelConfig {
         d_ffn: 1408,
         context: 256,
         rope_theta: 10_000,
+        precision: Precision::F32,
     }
 }
 
@@ -32,7 +33,7 @@ fn stage(stage: u16) -> Stage {
     let model = model();
     let config = StageConfig {
         model,
-        cut: CutConfig { width: model.d_model, int8: false },
+        cut: CutConfig { width: model.d_model, int8: false, residual: true, token_width: 0 },
         adam: AdamConfig {
             lr_micro: 100,
             beta1_milli: 900,
@@ -40,6 +41,7 @@ fn stage(stage: u16) -> Stage {
             weight_decay_milli: 100,
             clip_milli: 1000,
             warmup_steps: 10,
+            muon: false,
         },
         stages: 2,
         stage,
@@ -58,9 +60,9 @@ fn step(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(tokens.into())).sample_size(10);
     group.bench_function("d 512, 4 blocks, f32", |bencher| {
         bencher.iter(|| {
-            let code = head.forward(Input::Tokens(inputs)).unwrap();
-            let made = tail.loss_and_grad(&code, targets).unwrap();
-            head.backward(head.version(), Input::Tokens(inputs), &made.grad).unwrap();
+            let (code, flight) = head.depart(Input::Tokens(inputs)).unwrap();
+            let made = tail.loss_and_grad(Input::Code(&code), targets).unwrap();
+            head.land(flight, &made.grad).unwrap();
             black_box((head.step().unwrap(), tail.step().unwrap()));
         });
     });

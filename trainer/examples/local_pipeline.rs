@@ -9,8 +9,8 @@
 use std::time::Instant;
 
 use iota_trainer::{
-    Ablation, AdamConfig, CutConfig, Dataset, Error, Input, ModelConfig, Stage, StageConfig,
-    held_out_loss,
+    Ablation, AdamConfig, CutConfig, Dataset, Error, Input, ModelConfig, Precision, Stage,
+    StageConfig, held_out_loss,
 };
 
 const STAGES: u16 = 3;
@@ -33,8 +33,9 @@ fn main() -> Result<(), Error> {
         d_ffn: d * 5 / 2,
         context: 64,
         rope_theta: 10_000,
+        precision: Precision::F32,
     };
-    let cut = CutConfig { width: number(4, 16), int8: true };
+    let cut = CutConfig { width: number(4, 16), int8: true, residual: true, token_width: 0 };
     let adam = AdamConfig {
         lr_micro: number(5, 4000),
         beta1_milli: 900,
@@ -42,6 +43,7 @@ fn main() -> Result<(), Error> {
         weight_decay_milli: 0,
         clip_milli: 1000,
         warmup_steps: 3,
+        muon: false,
     };
     let (outer_lr, mu) = (f64::from(number(8, 1000)) / 1e3, f64::from(number(9, 300)) / 1e3);
     let config =
@@ -83,7 +85,7 @@ fn main() -> Result<(), Error> {
                 tokens += targets.len() as u64;
                 let head = stages[0].forward(Input::Tokens(&inputs))?;
                 let body = stages[1].forward(Input::Code(&head))?;
-                let tail = stages[2].loss_and_grad(&body, &targets)?;
+                let tail = stages[2].loss_and_grad(Input::Code(&body), &targets)?;
                 last = tail.loss;
                 let version = stages[1].version();
                 let grad = stages[1].backward(version, Input::Code(&head), &tail.grad)?;

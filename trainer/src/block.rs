@@ -1,10 +1,13 @@
 //! One decoder block of the Llama family, forward and backward: pre-norm, causal attention with grouped
 //! queries and rotary positions, SwiGLU.
 
+use crate::buffer::Buffer;
 use crate::config::ModelConfig;
-use crate::ops::attention::Heads;
-use crate::ops::matrix::{linear, linear_backward};
-use crate::ops::rope::{self, Angles};
+use crate::ops::attention::{Gradients, Heads, Inputs};
+use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
+use crate::ops::product::Out;
+use crate::ops::rope::Angles;
+use crate::ops::value::Value;
 use crate::ops::{norm, swiglu};
 
 /// Tensors of a block, in the order of the flat parameters: norm, query, key, value and output
@@ -13,26 +16,38 @@ pub(crate) const TENSORS: usize = 9;
 
 /// What all blocks of a stage share.
 pub(crate) struct Shape {
-    width: usize,
-    inner: usize,
-    heads: Heads,
+    pub(crate) width: usize,
+    pub(crate) inner: usize,
+    pub(crate) heads: Heads,
     angles: Angles,
 }
 
-/// What a forward pass keeps for the backward pass: inputs of what cannot be inverted. Norms and the
-/// gated activation are cheap, and are computed again.
-pub(crate) struct Kept {
-    x: Vec<f32>,
-    inverse1: Vec<f32>,
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    mixed: Vec<f32>,
-    sums: Vec<f32>,
-    middle: Vec<f32>,
-    inverse2: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
+/// What a forward pass keeps for the backward pass, besides the block's input. Norms and the gated
+/// activation are cheap, and are computed again.
+pub(crate) struct Kept<T: Value> {
+    inverse1: Buffer<f32>,
+    q: Buffer<T>,
+    k: Buffer<T>,
+    v: Buffer<T>,
+    mixed: Buffer<T>,
+    sums: Buffer<f32>,
+    middle: Buffer<f32>,
+    inverse2: Buffer<f32>,
+    gate: Buffer<T>,
+    up: Buffer<T>,
+}
+
+/// Buffers that no pass keeps, for one block at a time.
+pub(crate) struct Scratch<T: Value> {
+    /// Normed rows (N, D).
+    pub(crate) h: Buffer<T>,
+    /// Their gradient.
+    pub(crate) dh: Buffer<f32>,
+    active: Buffer<T>,
+    dmixed: Buffer<T>,
+    dq: Buffer<T>,
+    dk: Buffer<T>,
+    dv: Buffer<T>,
 }
 
 impl Shape {
@@ -44,76 +59,122 @@ impl Shape {
         Self { width, inner, heads: Heads { tokens, heads, groups, each }, angles }
     }
 
-    /// Rows (N, D) to the same, with the parameters of a block.
-    pub(crate) fn forward(&self, weights: &[&[f32]], x: Vec<f32>) -> (Vec<f32>, Kept) {
-        let [norm1, wq, wk, wv, wo, norm2, wgate, wup, wdown] = nine(weights);
-        let Heads { tokens, heads, groups, each } = self.heads;
-        let width = self.width;
-        let inverse1 = norm::inverse_roots(&x, width);
-        let h = norm::forward(&x, norm1, &inverse1);
-        let q = self.angles.split(&linear(&h, wq, width), tokens, heads);
-        let k = self.angles.split(&linear(&h, wk, width), tokens, groups);
-        let v = rope::split(&linear(&h, wv, width), tokens, groups, each);
-        let (mixed, sums) = self.heads.forward(&q, &k, &v);
-        let mut middle = linear(&rope::join(&mixed, tokens, heads, each), wo, width);
-        add(&mut middle, &x);
-
-        let inverse2 = norm::inverse_roots(&middle, width);
-        let h = norm::forward(&middle, norm2, &inverse2);
-        let (gate, up) = (linear(&h, wgate, width), linear(&h, wup, width));
-        let mut out = linear(&swiglu::forward(&gate, &up), wdown, self.inner);
-        add(&mut out, &middle);
-        (out, Kept { x, inverse1, q, k, v, mixed, sums, middle, inverse2, gate, up })
+    /// Width of keys and values.
+    fn narrow(&self) -> usize {
+        self.heads.groups * self.heads.each
     }
 
-    /// The gradient of the input from that of the output `dy`; the parameters' are added to `grads`.
-    pub(crate) fn backward(
+    /// Buffers for passes over so many rows.
+    pub(crate) fn kept<T: Value>(&self, rows: usize) -> Kept<T> {
+        let values = |width: usize| Buffer::new(rows * width);
+        Kept {
+            inverse1: Buffer::new(rows),
+            q: values(self.width),
+            k: values(self.narrow()),
+            v: values(self.narrow()),
+            mixed: values(self.width),
+            sums: Buffer::new(rows * self.heads.heads),
+            middle: Buffer::new(rows * self.width),
+            inverse2: Buffer::new(rows),
+            gate: values(self.inner),
+            up: values(self.inner),
+        }
+    }
+
+    /// Likewise.
+    pub(crate) fn scratch<T: Value>(&self, rows: usize) -> Scratch<T> {
+        let values = |width: usize| Buffer::new(rows * width);
+        Scratch {
+            h: values(self.width),
+            dh: Buffer::new(rows * self.width),
+            active: values(self.inner),
+            dmixed: values(self.width),
+            dq: values(self.width),
+            dk: values(self.narrow()),
+            dv: values(self.narrow()),
+        }
+    }
+
+    /// From rows `x` (N, D) to `out`, with the parameters of a block.
+    pub(crate) fn forward<T: Value>(
         &self,
         weights: &[&[f32]],
-        kept: &Kept,
-        mut dy: Vec<f32>,
+        x: &[f32],
+        out: &mut [f32],
+        kept: &mut Kept<T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        let [norm1, wq, wk, wv, wo, norm2, wgate, wup, wdown] = nine(weights);
+        let (d, kv, f, p) = (self.width, self.narrow(), self.inner, T::PRECISION);
+        norm::forward(x, norm1, &mut kept.inverse1, &mut scratch.h);
+        let h = rows(p, &scratch.h, d);
+        apply(&h, wq, Out::set(&mut kept.q, d));
+        apply(&h, wk, Out::set(&mut kept.k, kv));
+        apply(&h, wv, Out::set(&mut kept.v, kv));
+        self.angles.rotate(&mut kept.q, d);
+        self.angles.rotate(&mut kept.k, kv);
+        let inputs = Inputs { q: &kept.q[..], k: &kept.k, v: &kept.v };
+        self.heads.forward(inputs, &mut kept.mixed, &mut kept.sums);
+        apply(&rows(p, &kept.mixed, d), wo, Out::sum(&mut kept.middle, d, x, d));
+
+        norm::forward(&kept.middle, norm2, &mut kept.inverse2, &mut scratch.h);
+        let h = rows(p, &scratch.h, d);
+        apply(&h, wgate, Out::set(&mut kept.gate, f));
+        apply(&h, wup, Out::set(&mut kept.up, f));
+        swiglu::forward(&kept.gate, &kept.up, &mut scratch.active);
+        apply(&rows(p, &scratch.active, f), wdown, Out::sum(out, d, &kept.middle, d));
+    }
+
+    /// Replaces the gradient of the output, `dy`, by that of the input `x`, and writes those of the
+    /// parameters. Of what was kept, gate and up are lost.
+    pub(crate) fn backward<T: Value>(
+        &self,
+        weights: &[&[f32]],
+        x: &[f32],
+        dy: &mut [f32],
+        kept: &mut Kept<T>,
+        scratch: &mut Scratch<T>,
         grads: &mut [&mut [f32]],
-    ) -> Vec<f32> {
+    ) {
         let [norm1, wq, wk, wv, wo, norm2, wgate, wup, wdown] = nine(weights);
         let [gnorm1, gq, gk, gv, go, gnorm2, ggate, gup, gdown] = grads else {
             unreachable!("a block has {TENSORS} tensors");
         };
-        let Heads { tokens, heads, groups, each } = self.heads;
-        let width = self.width;
+        let (d, kv, f, p) = (self.width, self.narrow(), self.inner, T::PRECISION);
+        let Scratch { h, dh, active, dmixed, dq, dk, dv } = scratch;
 
-        let active = swiglu::forward(&kept.gate, &kept.up);
-        let mut dactive = vec![0.0; active.len()];
-        linear_backward((&active, wdown), self.inner, &dy, (&mut dactive, 0.0), gdown);
-        let (dgate, dup) = swiglu::backward(&kept.gate, &kept.up, &dactive);
-        let h = norm::forward(&kept.middle, norm2, &kept.inverse2);
-        let mut dh = vec![0.0; h.len()];
-        linear_backward((&h, wgate), width, &dgate, (&mut dh, 0.0), ggate);
-        linear_backward((&h, wup), width, &dup, (&mut dh, 1.0), gup);
-        norm::backward(&kept.middle, norm2, &kept.inverse2, &dh, &mut dy, gnorm2);
+        swiglu::forward(&kept.gate, &kept.up, active);
+        of_weight(&rows_t(p, active, f), dy, gdown);
+        of_rows(&rows(p, dy, d), wdown, Out::set(active, f));
+        swiglu::backward(&mut kept.gate, &mut kept.up, active);
+        norm::again(&kept.middle, norm2, &kept.inverse2, h);
+        let across = rows_t(p, h, d);
+        of_weight(&across, &kept.gate, ggate);
+        of_weight(&across, &kept.up, gup);
+        of_rows(&rows(p, &kept.gate, f), wgate, Out::set(dh, d));
+        of_rows(&rows(p, &kept.up, f), wup, Out::add(dh, d));
+        norm::backward(&kept.middle, norm2, &kept.inverse2, dh, dy, gnorm2);
 
-        let joined = rope::join(&kept.mixed, tokens, heads, each);
-        let mut djoined = vec![0.0; joined.len()];
-        linear_backward((&joined, wo), width, &dy, (&mut djoined, 0.0), go);
-        let dmixed = rope::split(&djoined, tokens, heads, each);
-        let (dq, dk, dv) =
-            self.heads.backward((&kept.q, &kept.k, &kept.v), (&kept.mixed, &kept.sums), &dmixed);
-        let h = norm::forward(&kept.x, norm1, &kept.inverse1);
-        let dq = self.angles.join(dq, tokens, heads);
-        linear_backward((&h, wq), width, &dq, (&mut dh, 0.0), gq);
-        let dk = self.angles.join(dk, tokens, groups);
-        linear_backward((&h, wk), width, &dk, (&mut dh, 1.0), gk);
-        let dv = rope::join(&dv, tokens, groups, each);
-        linear_backward((&h, wv), width, &dv, (&mut dh, 1.0), gv);
-        norm::backward(&kept.x, norm1, &kept.inverse1, &dh, &mut dy, gnorm1);
-        dy
+        of_weight(&rows_t(p, &kept.mixed, d), dy, go);
+        of_rows(&rows(p, dy, d), wo, Out::set(dmixed, d));
+        let inputs = Inputs { q: &kept.q[..], k: &kept.k, v: &kept.v };
+        let gradients = Gradients { q: &mut dq[..], k: &mut dk[..], v: &mut dv[..] };
+        self.heads.backward(inputs, (&kept.mixed, &kept.sums), dmixed, gradients);
+        self.angles.rotate_back(dq, d);
+        self.angles.rotate_back(dk, kv);
+        norm::again(x, norm1, &kept.inverse1, h);
+        let across = rows_t(p, h, d);
+        of_weight(&across, dq, gq);
+        of_weight(&across, dk, gk);
+        of_weight(&across, dv, gv);
+        of_rows(&rows(p, dq, d), wq, Out::set(dh, d));
+        of_rows(&rows(p, dk, kv), wk, Out::add(dh, d));
+        of_rows(&rows(p, dv, kv), wv, Out::add(dh, d));
+        norm::backward(x, norm1, &kept.inverse1, dh, dy, gnorm1);
     }
 }
 
 /// The tensors of a block.
 fn nine<'a>(weights: &[&'a [f32]]) -> [&'a [f32]; TENSORS] {
     weights.try_into().expect("a block has nine tensors")
-}
-
-fn add(sum: &mut [f32], other: &[f32]) {
-    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
 }

@@ -5,8 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// What the operands of matrix products are rounded to. Sums, norms and the residual stream are f32 in
+/// both; so are the parameters that the optimizer keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Nothing: they are f32.
+    #[default]
+    F32,
+    /// bf16, the nearest value, ties to even; activations are kept in it, too.
+    Bf16,
+}
+
 /// The model, a Llama-style decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// Token ids.
     pub vocab: u32,
@@ -24,15 +37,24 @@ pub struct ModelConfig {
     pub context: u32,
     /// Base of the rotary embedding.
     pub rope_theta: u32,
+    /// What products compute with.
+    pub precision: Precision,
 }
 
 /// The bottleneck at each stage cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CutConfig {
-    /// Dimensions of the code.
+    /// Dimensions of the code. As many as the residual stream has: it crosses as it is.
     pub width: u32,
     /// Whether codes travel as int8 rather than f32.
     pub int8: bool,
+    /// Whether as many dimensions of the residual stream cross the cut as they are (the residual
+    /// bottleneck of arXiv 2604.11947), besides what is projected.
+    pub residual: bool,
+    /// Dimensions in which the stage behind the cut embeds the tokens again: these it knows from the draw,
+    /// so they cost nothing on the wire. 0 = it does not.
+    pub token_width: u32,
 }
 
 impl CutConfig {
@@ -51,6 +73,7 @@ impl CutConfig {
 
 /// The inner optimizer, AdamW (Loshchilov and Hutter, arXiv 1711.05101).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdamConfig {
     /// Learning rate, in millionths.
     pub lr_micro: u32,
@@ -64,10 +87,13 @@ pub struct AdamConfig {
     pub clip_milli: u32,
     /// Steps of linear warm-up after parameters were loaded.
     pub warmup_steps: u32,
+    /// Whether matrices inside of a stage follow Muon (arXiv 2502.16982) rather than AdamW.
+    pub muon: bool,
 }
 
 /// One stage of the pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StageConfig {
     /// The whole model.
     pub model: ModelConfig,
@@ -104,6 +130,10 @@ impl StageConfig {
             ),
             (model.d_ffn >= 1, "d_ffn must be 1 or more"),
             ((1..=model.d_model).contains(&self.cut.width), "the code must be 1 to d_model wide"),
+            (
+                self.cut.token_width <= model.d_model - self.cut.width,
+                "token_width must be at most d_model less the width of the code",
+            ),
             (self.stages >= 2, "a pipeline has 2 stages or more"),
             (self.stage < self.stages, "the stage lies beyond the pipeline"),
             (u32::from(self.stages) <= model.layers, "every stage needs a layer"),
@@ -112,6 +142,12 @@ impl StageConfig {
             Some((_, broken)) => Err(Error::Config(broken.to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// Whether the residual stream is squeezed at a cut.
+    #[must_use]
+    pub fn squeezes(&self) -> bool {
+        self.cut.width < self.model.d_model
     }
 
     /// Whether this is the first stage.
@@ -124,6 +160,12 @@ impl StageConfig {
     #[must_use]
     pub fn is_tail(&self) -> bool {
         self.stage + 1 == self.stages
+    }
+
+    /// Blocks of the stages before this one.
+    #[must_use]
+    pub fn first_layer(&self) -> u32 {
+        (0..self.stage).map(|stage| Self { stage, ..*self }.layers()).sum()
     }
 
     /// Blocks of this stage: split evenly, the middle ones getting what does not divide, because

@@ -14,21 +14,33 @@
 
 mod adam;
 mod block;
+mod buffer;
+mod checkpoint;
 pub mod code;
 mod config;
+mod cpu;
 mod data;
+mod engine;
 mod eval;
+mod export;
 mod model;
+mod muon;
 mod ops;
 mod reference;
 mod stage;
+pub mod study;
+mod whole;
 
+pub use checkpoint::Checkpoint;
 pub use code::{code_values, scrambled_code, zeroed_code};
-pub use config::{AdamConfig, CutConfig, ModelConfig, StageConfig};
+pub use config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
 pub use data::{Dataset, DatasetManifest, Shard};
 pub use eval::{Ablation, held_out_loss};
+pub use export::to_hugging_face;
 pub use reference::Reference;
-pub use stage::{Input, Stage, StepInfo, TailOutput, snapshot_params};
+pub use stage::{Flight, Input, Options, Stage, StepInfo, TailOutput, snapshot_params};
+
+pub use whole::{Sampling, Whole};
 
 /// Why the trainer refuses.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +74,16 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// Too little text, or too much.
+    /// A file that cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Too little text, or too much; a file that is not what it should be.
     #[error("{path} {problem}")]
     Text {
         /// Which file or folder.

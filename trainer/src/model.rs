@@ -1,16 +1,11 @@
-//! A stage as a function of flat parameters: embed or decode, blocks, encode or project.
+//! A stage's architecture: which tensors the flat parameters are, in which order, and how they start.
 //!
-//! The cut is the residual bottleneck of ResBM (arXiv 2604.11947): with rectangular identities the
+//! A head embeds, other stages decode; blocks follow; a tail projects, other stages encode. The cut is the residual bottleneck of ResBM (arXiv 2604.11947): with rectangular identities the
 //! code is `c = x W_enc + x[..k]`, and the next stage starts from `W_dec c + pad(c)`, so k dimensions
 //! of the residual stream cross every cut uninterrupted, forward and backward.
 
-use crate::block::{Kept, Shape, TENSORS};
 use crate::config::StageConfig;
-use crate::ops::matrix::{linear, linear_backward};
-use crate::ops::{loss, norm};
-
-#[cfg(test)]
-mod plain;
+use crate::muon::Matrix;
 
 /// How an entry of the flat parameters starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,31 +18,17 @@ enum Init {
 
 /// One tensor within the flat parameters.
 #[derive(Clone, Debug)]
-struct Entry {
-    shape: Vec<usize>,
+pub(crate) struct Entry {
+    /// As in a Llama of Hugging Face, with layers counted over all stages; "encode" and "decode" at cuts.
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
     init: Init,
 }
 
-/// The architecture of one stage: which tensors, in which order.
+/// The architecture of one stage.
 pub(crate) struct Model {
-    config: StageConfig,
-    entries: Vec<Entry>,
-    shape: Shape,
-}
-
-/// What a stage computes from.
-pub(crate) enum Source<'a> {
-    /// Token ids (head), B x T, each in the vocabulary.
-    Tokens(&'a [u32]),
-    /// A code (other stages), (B, T, K).
-    Code(Vec<f32>),
-}
-
-/// What a forward pass keeps for the backward pass.
-pub(crate) struct Tape {
-    blocks: Vec<Kept>,
-    /// The residual stream after the last block, (N, D).
-    x: Vec<f32>,
+    pub(crate) config: StageConfig,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Model {
@@ -56,33 +37,48 @@ impl Model {
         let (d, f) = (model.d_model as usize, model.d_ffn as usize);
         let (vocab, k) = (model.vocab as usize, config.cut.width as usize);
         let kv = d / model.heads as usize * model.kv_heads as usize;
-        let weight = |rows: usize, columns: usize, gain: f32| Entry {
+        let weight = |name: &str, rows: usize, columns: usize, gain: f32| Entry {
+            name: name.into(),
             shape: vec![rows, columns],
             init: Init::Uniform(gain / (rows as f32).sqrt()),
         };
-        let ones = || Entry { shape: vec![d], init: Init::Ones };
+        let ones = |name: &str| Entry { name: name.into(), shape: vec![d], init: Init::Ones };
+        let table = |name: &str, columns: usize| Entry {
+            name: name.into(),
+            shape: vec![vocab, columns],
+            init: Init::Uniform(1.0),
+        };
         // Outputs into the residual stream start small, by the depth of the whole model.
         let out = 1.0 / (2.0 * model.layers as f32).sqrt();
         let mut entries = Vec::new();
         if config.is_head() {
-            entries.push(Entry { shape: vec![vocab, d], init: Init::Uniform(1.0) });
-        } else {
-            entries.push(weight(k, d, 1.0));
+            entries.push(table("embed_tokens", d));
+        } else if config.squeezes() {
+            let tokens = config.cut.token_width as usize;
+            entries.push(weight("decode", k + tokens, d, 1.0));
+            if tokens > 0 {
+                entries.push(table("decode_tokens", tokens));
+            }
         }
-        for _ in 0..config.layers() {
-            entries.push(ones());
-            entries.extend([weight(d, d, 1.0), weight(d, kv, 1.0), weight(d, kv, 1.0)]);
-            entries.push(weight(d, d, out));
-            entries.push(ones());
-            entries.extend([weight(d, f, 1.0), weight(d, f, 1.0), weight(f, d, out)]);
+        for layer in config.first_layer()..config.first_layer() + config.layers() {
+            let name = |part: &str| format!("layers.{layer}.{part}");
+            entries.push(ones(&name("input_layernorm")));
+            entries.push(weight(&name("self_attn.q_proj"), d, d, 1.0));
+            entries.push(weight(&name("self_attn.k_proj"), d, kv, 1.0));
+            entries.push(weight(&name("self_attn.v_proj"), d, kv, 1.0));
+            entries.push(weight(&name("self_attn.o_proj"), d, d, out));
+            entries.push(ones(&name("post_attention_layernorm")));
+            entries.push(weight(&name("mlp.gate_proj"), d, f, 1.0));
+            entries.push(weight(&name("mlp.up_proj"), d, f, 1.0));
+            entries.push(weight(&name("mlp.down_proj"), f, d, out));
         }
         if config.is_tail() {
-            entries.push(ones());
-            entries.push(weight(d, vocab, 0.5));
-        } else {
-            entries.push(weight(d, k, 1.0));
+            entries.push(ones("norm"));
+            entries.push(weight("lm_head", d, vocab, 0.5));
+        } else if config.squeezes() {
+            entries.push(weight("encode", d, k, 1.0));
         }
-        Self { config: *config, entries, shape: Shape::new(model) }
+        Self { config: *config, entries }
     }
 
     /// Number of parameters.
@@ -117,7 +113,7 @@ impl Model {
     }
 
     /// The parameters by tensor.
-    fn parts<'a>(&self, mut params: &'a [f32]) -> Vec<&'a [f32]> {
+    pub(crate) fn parts<'a>(&self, mut params: &'a [f32]) -> Vec<&'a [f32]> {
         let lengths = self.entries.iter().map(|entry| entry.shape.iter().product());
         let part = |len: usize| {
             let (part, rest) = params.split_at(len);
@@ -128,7 +124,7 @@ impl Model {
     }
 
     /// A gradient by tensor.
-    fn parts_mut<'a>(&self, mut params: &'a mut [f32]) -> Vec<&'a mut [f32]> {
+    pub(crate) fn parts_mut<'a>(&self, mut params: &'a mut [f32]) -> Vec<&'a mut [f32]> {
         let mut parts = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let (part, rest) = params.split_at_mut(entry.shape.iter().product());
@@ -138,147 +134,42 @@ impl Model {
         parts
     }
 
-    fn width(&self) -> usize {
-        self.config.model.d_model as usize
+    /// Where the matrices inside of the stage lie.
+    pub(crate) fn inner(&self) -> Vec<Matrix> {
+        let mut first = 0;
+        let mut matrices = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if self.is_inner(index) {
+                let [rows, columns] = entry.shape[..] else {
+                    unreachable!("a matrix has two sizes")
+                };
+                matrices.push(Matrix { first, rows, columns });
+            }
+            first += entry.shape.iter().product::<usize>();
+        }
+        matrices
     }
 
-    fn code_width(&self) -> usize {
+    /// Tensors before those of the first block.
+    pub(crate) fn before_blocks(&self) -> usize {
+        let tables = usize::from(self.config.is_head() || self.token_width() > 0);
+        tables + usize::from(!self.config.is_head() && self.config.squeezes())
+    }
+
+    /// Dimensions of the tokens that are embedded behind a cut.
+    pub(crate) fn token_width(&self) -> usize {
+        if self.config.is_head() { 0 } else { self.config.cut.token_width as usize }
+    }
+
+    /// Matrices that map one width of the stage to another: neither tables of tokens nor the head.
+    fn is_inner(&self, index: usize) -> bool {
+        let ends = index < self.before_blocks() && (self.config.is_head() || index == 1)
+            || self.config.is_tail() && index + 1 == self.entries.len();
+        !ends && self.entries[index].shape.len() == 2
+    }
+
+    /// Dimensions of a code.
+    pub(crate) fn code_width(&self) -> usize {
         self.config.cut.width as usize
-    }
-
-    /// Runs the blocks.
-    pub(crate) fn forward(&self, params: &[f32], source: &Source<'_>) -> Tape {
-        let parts = self.parts(params);
-        let mut x = match source {
-            Source::Tokens(tokens) => self.embed(parts[0], tokens),
-            Source::Code(code) => self.decode(parts[0], code),
-        };
-        let mut blocks = Vec::new();
-        for weights in self.blocks(&parts) {
-            let (out, kept) = self.shape.forward(weights, x);
-            blocks.push(kept);
-            x = out;
-        }
-        Tape { blocks, x }
-    }
-
-    fn blocks<'a, T>(&self, parts: &'a [T]) -> std::slice::ChunksExact<'a, T> {
-        let count = self.config.layers() as usize;
-        parts[1..=count * TENSORS].chunks_exact(TENSORS)
-    }
-
-    /// The code of a forward pass, (N, K). Head and body stages.
-    pub(crate) fn code(&self, params: &[f32], tape: &Tape) -> Vec<f32> {
-        let (d, k) = (self.width(), self.code_width());
-        let parts = self.parts(params);
-        let mut code = linear(&tape.x, parts[parts.len() - 1], d);
-        for (code, x) in code.chunks_exact_mut(k).zip(tape.x.chunks_exact(d)) {
-            code.iter_mut().zip(x).for_each(|(code, x)| *code += x);
-        }
-        code
-    }
-
-    /// The loss of each token, in nats. Tail.
-    pub(crate) fn losses(&self, params: &[f32], tape: &Tape, targets: &[u32]) -> Vec<f32> {
-        let parts = self.parts(params);
-        let [.., scale, head] = parts[..] else { unreachable!("a tail has a norm and a head") };
-        let h = norm::forward(&tape.x, scale, &norm::inverse_roots(&tape.x, self.width()));
-        loss::forward(&h, head, self.config.model.vocab as usize, targets)
-    }
-
-    /// The gradients of all parameters, and of a code that was the source, from that of the code that
-    /// was made, (N, K).
-    pub(crate) fn backward(
-        &self,
-        params: &[f32],
-        source: &Source<'_>,
-        tape: &Tape,
-        dcode: &[f32],
-    ) -> (Vec<f32>, Option<Vec<f32>>) {
-        let (d, k) = (self.width(), self.code_width());
-        let weights = self.parts(params);
-        let mut gradient = vec![0.0; params.len()];
-        let mut grads = self.parts_mut(&mut gradient);
-        let mut dx = vec![0.0; tape.x.len()];
-        let last = weights.len() - 1;
-        linear_backward((&tape.x, weights[last]), d, dcode, (&mut dx, 0.0), grads[last]);
-        for (dx, dcode) in dx.chunks_exact_mut(d).zip(dcode.chunks_exact(k)) {
-            dx.iter_mut().zip(dcode).for_each(|(dx, dcode)| *dx += dcode);
-        }
-        let dsource = self.descend(&weights, source, tape, dx, &mut grads);
-        (gradient, dsource)
-    }
-
-    /// As [`Self::backward`], from the mean loss, which comes with it. Tail.
-    pub(crate) fn loss_backward(
-        &self,
-        params: &[f32],
-        source: &Source<'_>,
-        tape: &Tape,
-        targets: &[u32],
-    ) -> (f32, Vec<f32>, Option<Vec<f32>>) {
-        let weights = self.parts(params);
-        let mut gradient = vec![0.0; params.len()];
-        let mut grads = self.parts_mut(&mut gradient);
-        let last = weights.len() - 1;
-        let (scale, head) = (weights[last - 1], weights[last]);
-        let inverse = norm::inverse_roots(&tape.x, self.width());
-        let h = norm::forward(&tape.x, scale, &inverse);
-        let vocab = self.config.model.vocab as usize;
-        let (losses, dh) = loss::backward(&h, head, vocab, targets, grads[last]);
-        let mut dx = vec![0.0; tape.x.len()];
-        norm::backward(&tape.x, scale, &inverse, &dh, &mut dx, grads[last - 1]);
-        let dsource = self.descend(&weights, source, tape, dx, &mut grads);
-        let loss = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64;
-        (loss as f32, gradient, dsource)
-    }
-
-    /// From the gradient of the last block's output to that of the source.
-    fn descend(
-        &self,
-        weights: &[&[f32]],
-        source: &Source<'_>,
-        tape: &Tape,
-        mut dx: Vec<f32>,
-        grads: &mut [&mut [f32]],
-    ) -> Option<Vec<f32>> {
-        for (index, kept) in tape.blocks.iter().enumerate().rev() {
-            let place = 1 + index * TENSORS..1 + (index + 1) * TENSORS;
-            dx = self.shape.backward(&weights[place.clone()], kept, dx, &mut grads[place]);
-        }
-        let (d, k) = (self.width(), self.code_width());
-        match source {
-            Source::Tokens(tokens) => {
-                for (token, dx) in tokens.iter().zip(dx.chunks_exact(d)) {
-                    let row = &mut grads[0][*token as usize * d..][..d];
-                    row.iter_mut().zip(dx).for_each(|(sum, dx)| *sum += dx);
-                }
-                None
-            }
-            Source::Code(code) => {
-                let mut dcode = vec![0.0; code.len()];
-                linear_backward((code, weights[0]), k, &dx, (&mut dcode, 0.0), grads[0]);
-                for (dcode, dx) in dcode.chunks_exact_mut(k).zip(dx.chunks_exact(d)) {
-                    dcode.iter_mut().zip(dx).for_each(|(dcode, dx)| *dcode += dx);
-                }
-                Some(dcode)
-            }
-        }
-    }
-
-    /// The rows of tokens.
-    fn embed(&self, table: &[f32], tokens: &[u32]) -> Vec<f32> {
-        let d = self.width();
-        tokens.iter().flat_map(|token| &table[*token as usize * d..][..d]).copied().collect()
-    }
-
-    /// From a code back to the width of the model.
-    fn decode(&self, weight: &[f32], code: &[f32]) -> Vec<f32> {
-        let (d, k) = (self.width(), self.code_width());
-        let mut x = linear(code, weight, k);
-        for (x, code) in x.chunks_exact_mut(d).zip(code.chunks_exact(k)) {
-            x.iter_mut().zip(code).for_each(|(x, code)| *x += code);
-        }
-        x
     }
 }

@@ -1,12 +1,13 @@
-//! The operations of a stage on flat f32 buffers, forward and backward, one file each.
-//!
-//! Shapes: N = B x T rows (sequences times tokens), D model width, H heads of width E, G key/value heads.
-//! Rows lie one after the other. Each backward pass adds to the gradient of a parameter and writes that
-//! of an input. No sum is split between threads, so results do not depend on their number.
+//! Operations on flat buffers, each with its backward pass written out. Rows are the tokens of a
+//! microbatch, one sequence after the other; activations are f32 or bf16 ([`value::Value`]), sums, norms
+//! and the residual stream always f32. Results do not depend on the number of threads.
 
 pub(crate) mod attention;
+pub(crate) mod linear;
 pub(crate) mod loss;
-pub(crate) mod matrix;
 pub(crate) mod norm;
+pub(crate) mod product;
 pub(crate) mod rope;
+pub(crate) mod simd;
 pub(crate) mod swiglu;
+pub(crate) mod value;

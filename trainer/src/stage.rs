@@ -1,22 +1,34 @@
 //! A stage at work: forward, backward, step, snapshot.
 //!
-//! The *version* of the parameters is the number of steps taken since they were loaded. A backward
-//! pass is computed at the version of its forward pass, from the same input bytes, by running the
-//! forward pass again; the last [`KEPT_VERSIONS`] versions are kept for that. Its gradient enters
-//! the present accumulation. [`Stage::replay`] is the same for an auditor, which also wants the
-//! code.
+//! The *version* of the parameters is the number of steps taken since they were loaded. A microbatch in
+//! flight keeps what its forward pass computed, and the parameters it was made with: its backward pass
+//! is at that version, and its gradient enters the present accumulation. One that is [`KEPT_VERSIONS`]
+//! old is refused, for nobody could check it: an auditor keeps as many versions, and repeats a
+//! microbatch from its input bytes ([`Stage::replay`]).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Error;
-use crate::adam::{Adam, norm};
+use crate::adam::{Adam, accumulate, norm};
+use crate::buffer::Buffer;
+use crate::checkpoint::Checkpoint;
 use crate::code;
-use crate::config::StageConfig;
-use crate::model::{Model, Source};
+use crate::config::{Precision, StageConfig};
+use crate::cpu::Cpu;
+use crate::engine::{Engine, Pass, Source};
+use crate::model::Model;
+use crate::muon::Matrix;
 
-/// Parameter versions kept for backward passes, the present one included.
+/// Parameter versions at which a backward pass can be, the present one included.
 pub(crate) const KEPT_VERSIONS: usize = 8;
+/// Greatest norm of a microbatch's gradient: sums of 2^16 of them are finite.
+const GREATEST_NORM: f64 = 1e33;
+/// Greatest norm of a gradient that is not clipped: its square is finite.
+const GREATEST_UNCLIPPED: f64 = 1e18;
+/// Greatest parameter and moment that is loaded: steps cannot carry it to infinity.
+const GREATEST_LOADED: f32 = 1e37;
 /// First bytes of a snapshot.
 const SNAPSHOT_MAGIC: &[u8; 8] = b"iotasnp1";
 
@@ -27,6 +39,20 @@ pub enum Input<'a> {
     Tokens(&'a [u32]),
     /// A code as wire bytes (other stages).
     Code(&'a [u8]),
+    /// A code, and the tokens it came from, where cuts have a `token_width`.
+    CodeAndTokens(&'a [u8], &'a [u32]),
+}
+
+impl<'a> Input<'a> {
+    /// What the stage at `index` takes of a code and the tokens it came from.
+    #[must_use]
+    pub fn of(stage: &Stage, index: usize, code: &'a [u8], tokens: &'a [u32]) -> Self {
+        match (index, stage.wants_tokens()) {
+            (0, _) => Self::Tokens(tokens),
+            (_, true) => Self::CodeAndTokens(code, tokens),
+            (_, false) => Self::Code(code),
+        }
+    }
 }
 
 /// What a tail makes of a code.
@@ -47,15 +73,61 @@ pub struct StepInfo {
     pub microbatches: u32,
 }
 
+/// A microbatch that went forward and waits for its gradient, with what its backward pass needs.
+pub struct Flight {
+    pass: Box<dyn Pass>,
+    era: u64,
+    version: u32,
+}
+
+impl Flight {
+    /// The version of the parameters it went forward with.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+}
+
+impl std::fmt::Debug for Flight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flight").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// How a stage computes, which changes no result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Microbatches in flight keep the inputs of blocks alone; the rest is computed again (activation
+    /// recomputation): a third more work, and less memory.
+    pub recompute: bool,
+    /// Earlier versions are kept, so that [`Stage::replay`] can go back to them.
+    pub keep_versions: bool,
+}
+
 /// One stage of the pipeline with its optimizer.
 pub struct Stage {
     config: StageConfig,
-    model: Model,
-    params: Arc<Vec<f32>>,
-    versions: VecDeque<(u32, Arc<Vec<f32>>)>,
+    options: Options,
+    engine: Box<dyn Engine>,
+    /// What follows Muon.
+    matrices: Vec<Matrix>,
+    params: Arc<Buffer<f32>>,
+    /// Earlier versions.
+    versions: VecDeque<(u32, Arc<Buffer<f32>>)>,
     adam: Adam,
-    gradient: Vec<f32>,
+    /// Of the microbatches accumulated.
+    gradient: Buffer<f32>,
+    /// Of the latest one.
+    fresh: Buffer<f32>,
     accumulated: u32,
+    /// Which loading of parameters this is, over all stages of the process.
+    era: u64,
+}
+
+/// A number nobody had before.
+fn next_era() -> u64 {
+    static ERAS: AtomicU64 = AtomicU64::new(0);
+    ERAS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Stage {
@@ -64,18 +136,35 @@ impl Stage {
     /// # Errors
     /// [`Error::Config`] for a configuration that cannot be built.
     pub fn new(config: &StageConfig) -> Result<Self, Error> {
+        Self::with(config, Options::default())
+    }
+
+    /// Likewise, computing as asked.
+    ///
+    /// # Errors
+    /// As [`Stage::new`].
+    pub fn with(config: &StageConfig, options: Options) -> Result<Self, Error> {
         config.validate()?;
         let model = Model::new(config);
-        let params = Arc::new(model.initial());
+        let params = Arc::new(Buffer::of(&model.initial()));
         let len = params.len();
+        let matrices = if config.adam.muon { model.inner() } else { Vec::new() };
+        let engine: Box<dyn Engine> = match config.model.precision {
+            Precision::F32 => Box::new(Cpu::<f32>::new(model, options.recompute)),
+            Precision::Bf16 => Box::new(Cpu::<half::bf16>::new(model, options.recompute)),
+        };
         Ok(Self {
             config: *config,
-            model,
-            versions: VecDeque::from([(0, Arc::clone(&params))]),
+            options,
+            engine,
+            matrices,
             params,
+            versions: VecDeque::new(),
             adam: Adam::new(len),
-            gradient: vec![0.0; len],
+            gradient: Buffer::new(len),
+            fresh: Buffer::new(len),
             accumulated: 0,
+            era: next_era(),
         })
     }
 
@@ -89,6 +178,12 @@ impl Stage {
     #[must_use]
     pub fn params(&self) -> &[f32] {
         &self.params
+    }
+
+    /// Whether it takes tokens beside the code.
+    #[must_use]
+    pub fn wants_tokens(&self) -> bool {
+        !self.config.is_head() && self.config.cut.token_width > 0
     }
 
     /// Steps taken since the parameters were loaded.
@@ -108,15 +203,16 @@ impl Stage {
     /// # Errors
     /// [`Error::Input`] for another number of parameters, [`Error::Diverged`] for a NaN.
     pub fn load_params(&mut self, params: &[f32]) -> Result<(), Error> {
-        self.set(params.to_vec(), Adam::new(params.len()))
+        self.set(Buffer::of(params), Adam::new(params.len()))
     }
 
-    fn set(&mut self, params: Vec<f32>, adam: Adam) -> Result<(), Error> {
-        if params.len() != self.model.count() {
-            let text = format!("{} parameters, expected {}", params.len(), self.model.count());
+    fn set(&mut self, params: Buffer<f32>, adam: Adam) -> Result<(), Error> {
+        if params.len() != self.params.len() {
+            let text = format!("{} parameters, expected {}", params.len(), self.params.len());
             return Err(Error::Input(text));
         }
-        if params.iter().chain(&adam.m).chain(&adam.v).any(|value| !value.is_finite()) {
+        let bounded = |value: &f32| value.abs() <= GREATEST_LOADED;
+        if !params.iter().chain(&*adam.m).chain(&*adam.v).all(bounded) {
             return Err(Error::Diverged("a parameter"));
         }
         if adam.v.iter().any(|value| *value < 0.0) {
@@ -124,9 +220,9 @@ impl Stage {
         }
         self.params = Arc::new(params);
         self.adam = adam;
-        self.versions = VecDeque::from([(self.adam.step, Arc::clone(&self.params))]);
-        self.gradient.fill(0.0);
+        self.versions.clear();
         self.accumulated = 0;
+        self.era = next_era();
         Ok(())
     }
 
@@ -137,7 +233,7 @@ impl Stage {
         bytes.extend(SNAPSHOT_MAGIC);
         bytes.extend(self.adam.step.to_le_bytes());
         bytes.extend((self.params.len() as u32).to_le_bytes());
-        let values = self.params.iter().chain(&self.adam.m).chain(&self.adam.v);
+        let values = self.params.iter().chain(&*self.adam.m).chain(&*self.adam.v);
         values.for_each(|value| bytes.extend(value.to_le_bytes()));
         bytes
     }
@@ -149,8 +245,35 @@ impl Stage {
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let (step, values) = read_snapshot(bytes)?;
         let len = values.len() / 3;
-        let part = |index: usize| values[index * len..(index + 1) * len].to_vec();
-        self.set(part(0), Adam { m: part(1), v: part(2), step })
+        let part = |index: usize| Buffer::of(&values[index * len..(index + 1) * len]);
+        self.set(part(0), Adam { m: part(1), v: part(2), step, scale: 1.0 })
+    }
+
+    /// The stage as it is, to be written. What is accumulated is not part of it.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            config: self.config,
+            params: self.params.to_vec(),
+            moments: Some((self.adam.m.to_vec(), self.adam.v.to_vec())),
+            step: self.adam.step,
+            notes: HashMap::new(),
+        }
+    }
+
+    /// Goes on from a checkpoint, bit for bit as though it had never stopped.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a checkpoint of another stage or without moments.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let Some((m, v)) = &checkpoint.moments else {
+            return Err(Error::Input("the checkpoint has no moments: load its parameters".into()));
+        };
+        if checkpoint.config != self.config {
+            return Err(Error::Input("the checkpoint is of a stage with other settings".into()));
+        }
+        let (m, v, step) = (Buffer::of(m), Buffer::of(v), checkpoint.step);
+        self.set(Buffer::of(&checkpoint.params), Adam { m, v, step, scale: 1.0 })
     }
 
     /// The code of an input, at the present version. Head and body stages.
@@ -161,10 +284,68 @@ impl Stage {
         self.forward_with(&self.params, input)
     }
 
-    pub(crate) fn forward_with(&self, params: &[f32], input: Input<'_>) -> Result<Vec<u8>, Error> {
+    pub(crate) fn forward_with(
+        &self,
+        params: &Arc<Buffer<f32>>,
+        input: Input<'_>,
+    ) -> Result<Vec<u8>, Error> {
         self.expect_tail(false)?;
-        let tape = self.model.forward(params, &self.source(input)?);
-        self.encode(&self.model.code(params, &tape))
+        let mut pass = self.pass(params, input)?;
+        self.encode(&pass.code())
+    }
+
+    /// As [`Stage::forward`], keeping what [`Stage::land`] needs.
+    ///
+    /// # Errors
+    /// As [`Stage::forward`].
+    pub fn depart(&self, input: Input<'_>) -> Result<(Vec<u8>, Flight), Error> {
+        self.expect_tail(false)?;
+        let mut pass = self.pass(&self.params, input)?;
+        let code = self.encode(&pass.code())?;
+        Ok((code, Flight { pass, era: self.era, version: self.version() }))
+    }
+
+    /// Accumulates the gradient of a microbatch in flight, and returns that of its input code (none at
+    /// the head).
+    ///
+    /// # Errors
+    /// [`Error::Version`] for a flight of too long ago or from before parameters were loaded,
+    /// [`Error::Input`] for bytes that do not fit, [`Error::Diverged`] when a result is not finite;
+    /// nothing is accumulated then.
+    pub fn land(&mut self, flight: Flight, grad: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let age = u64::from(self.version()).saturating_sub(flight.version.into());
+        if flight.era != self.era || age >= KEPT_VERSIONS as u64 {
+            return Err(self.gone(flight.version));
+        }
+        let grad = self.values(grad)?;
+        self.descend(flight.pass, &grad)
+    }
+
+    fn pass(&self, params: &Arc<Buffer<f32>>, input: Input<'_>) -> Result<Box<dyn Pass>, Error> {
+        match (input, self.config.is_head()) {
+            (Input::Tokens(tokens), true) => {
+                self.check_tokens(tokens)?;
+                Ok(self.engine.forward(params, Source::Tokens(tokens)))
+            }
+            (Input::Code(bytes), false) if self.config.cut.token_width == 0 => {
+                Ok(self.engine.forward(params, Source::Code(&self.values(bytes)?, &[])))
+            }
+            (Input::CodeAndTokens(bytes, tokens), false) if self.config.cut.token_width > 0 => {
+                self.check_tokens(tokens)?;
+                Ok(self.engine.forward(params, Source::Code(&self.values(bytes)?, tokens)))
+            }
+            (Input::Tokens(_), false) => Err(Error::Input("only a head takes tokens alone".into())),
+            (_, true) => Err(Error::Input("a head takes tokens, not a code".into())),
+            (Input::Code(_), _) => Err(Error::Input("the cut wants tokens beside the code".into())),
+            (_, false) => Err(Error::Input("the cut has no place for tokens".into())),
+        }
+    }
+
+    fn descend(&mut self, pass: Box<dyn Pass>, grad: &[f32]) -> Result<Option<Vec<u8>>, Error> {
+        let dsource = pass.backward(grad, &mut self.fresh);
+        let dsource = dsource.map(|values| self.encode(&values)).transpose()?;
+        self.accumulate()?;
+        Ok(dsource)
     }
 
     /// Accumulates the gradient of a microbatch whose forward pass was made at `version`, and
@@ -194,13 +375,10 @@ impl Stage {
     ) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
         self.expect_tail(false)?;
         let params = self.at_version(version)?;
-        let source = self.source(input)?;
         let grad = self.values(grad)?;
-        let tape = self.model.forward(&params, &source);
-        let code = self.encode(&self.model.code(&params, &tape))?;
-        let (gradient, dsource) = self.model.backward(&params, &source, &tape, &grad);
-        let dsource = dsource.map(|values| self.encode(&values)).transpose()?;
-        self.accumulate(&gradient)?;
+        let mut pass = self.pass(&params, input)?;
+        let code = self.encode(&pass.code())?;
+        let dsource = self.descend(pass, &grad)?;
         Ok((code, dsource))
     }
 
@@ -209,32 +387,49 @@ impl Stage {
     /// # Errors
     /// [`Error::Input`] for a code or targets that do not fit, [`Error::Diverged`] when a result is
     /// not finite; nothing is accumulated then.
-    pub fn loss_and_grad(&mut self, code: &[u8], targets: &[u32]) -> Result<TailOutput, Error> {
+    pub fn loss_and_grad(
+        &mut self,
+        input: Input<'_>,
+        targets: &[u32],
+    ) -> Result<TailOutput, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        let source = Source::Code(self.values(code)?);
-        let tape = self.model.forward(&self.params, &source);
-        let (loss, gradient, dcode) =
-            self.model.loss_backward(&self.params, &source, &tape, targets);
+        let pass = self.pass(&self.params, input)?;
+        let (loss, dcode) = pass.loss_backward(targets, &mut self.fresh);
         if !loss.is_finite() {
             return Err(Error::Diverged("the loss"));
         }
         let grad = self.encode(&dcode.unwrap_or_default())?;
-        self.accumulate(&gradient)?;
+        self.accumulate()?;
         Ok(TailOutput { loss, grad })
+    }
+
+    /// Loss of each token at the tail, without a gradient.
+    pub(crate) fn losses_now(&self, input: Input<'_>, targets: &[u32]) -> Result<Vec<f32>, Error> {
+        self.losses(&self.params, input, targets)
+    }
+
+    /// The logits that a tail has after one of the microbatch's tokens.
+    pub(crate) fn logits(&self, input: Input<'_>, token: usize) -> Result<Vec<f32>, Error> {
+        self.expect_tail(true)?;
+        Ok(self.pass(&self.params, input)?.logits(token))
     }
 
     /// Loss of each token at the tail with given parameters, without a gradient.
     pub(crate) fn losses(
         &self,
-        params: &[f32],
-        code: &[u8],
+        params: &Arc<Buffer<f32>>,
+        input: Input<'_>,
         targets: &[u32],
     ) -> Result<Vec<f32>, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        let tape = self.model.forward(params, &Source::Code(self.values(code)?));
-        Ok(self.model.losses(params, &tape, targets))
+        Ok(self.pass(params, input)?.losses(targets))
+    }
+
+    /// Multiplies the learning rate of the next steps: a schedule over a run.
+    pub(crate) fn scale_rate(&mut self, factor: f32) {
+        self.adam.scale = factor;
     }
 
     /// Takes an AdamW step along the mean of the accumulated gradients.
@@ -247,35 +442,40 @@ impl Stage {
             return Err(Error::Input("no more steps can be counted".into()));
         }
         let microbatches = self.accumulated;
+        if microbatches == 0 {
+            self.gradient.fill(0.0);
+        }
         let share = 1.0 / microbatches.max(1) as f32;
-        let gradient: Vec<f32> = self.gradient.iter().map(|g| g * share).collect();
-        let norm = norm(&gradient);
-        if !norm.is_finite() {
+        let norm = norm(&self.gradient) * f64::from(share);
+        // Whatever is within these bounds leaves parameters and moments finite.
+        if !norm.is_finite() || self.config.adam.clip_milli == 0 && norm > GREATEST_UNCLIPPED {
             return Err(Error::Diverged("the gradient"));
         }
-        let (mut params, mut adam) = (Vec::clone(&self.params), self.adam.clone());
-        adam.step(&self.config.adam, &mut params, &gradient, norm);
-        if params.iter().chain(&adam.m).chain(&adam.v).any(|value| !value.is_finite()) {
-            return Err(Error::Diverged("a parameter"));
+        if self.options.keep_versions {
+            self.versions.push_back((self.version(), Arc::clone(&self.params)));
+            if self.versions.len() >= KEPT_VERSIONS {
+                self.versions.pop_front();
+            }
         }
-        self.params = Arc::new(params);
-        self.adam = adam;
-        self.versions.push_back((self.adam.step, Arc::clone(&self.params)));
-        if self.versions.len() > KEPT_VERSIONS {
-            self.versions.pop_front();
-        }
-        self.gradient.fill(0.0);
+        // Copied only while somebody needs them as they are.
+        let params = Arc::make_mut(&mut self.params);
+        self.adam.step(&self.config.adam, params, (&self.gradient, share), norm, &self.matrices);
         self.accumulated = 0;
         Ok(StepInfo { grad_norm: norm as f32, microbatches })
     }
 
-    fn at_version(&self, version: u32) -> Result<Arc<Vec<f32>>, Error> {
+    fn at_version(&self, version: u32) -> Result<Arc<Buffer<f32>>, Error> {
+        if version == self.version() {
+            return Ok(Arc::clone(&self.params));
+        }
         let found = self.versions.iter().find(|(kept, _)| *kept == version);
-        found.map(|(_, params)| Arc::clone(params)).ok_or_else(|| Error::Version {
-            version,
-            oldest: self.versions.front().map_or(0, |(kept, _)| *kept),
-            newest: self.version(),
-        })
+        found.map(|(_, params)| Arc::clone(params)).ok_or_else(|| self.gone(version))
+    }
+
+    fn gone(&self, version: u32) -> Error {
+        let newest = self.version();
+        let oldest = self.versions.front().map_or(newest, |(kept, _)| *kept);
+        Error::Version { version, oldest, newest }
     }
 
     fn expect_tail(&self, tail: bool) -> Result<(), Error> {
@@ -294,19 +494,6 @@ impl Stage {
         match tokens.iter().find(|token| **token >= self.config.model.vocab) {
             Some(token) => Err(Error::Input(format!("token {token} is not in the vocabulary"))),
             None => Ok(()),
-        }
-    }
-
-    /// The input, checked.
-    fn source<'a>(&self, input: Input<'a>) -> Result<Source<'a>, Error> {
-        match (input, self.config.is_head()) {
-            (Input::Tokens(tokens), true) => {
-                self.check_tokens(tokens)?;
-                Ok(Source::Tokens(tokens))
-            }
-            (Input::Code(bytes), false) => Ok(Source::Code(self.values(bytes)?)),
-            (Input::Tokens(_), false) => Err(Error::Input("only a head takes tokens".into())),
-            (Input::Code(_), true) => Err(Error::Input("a head takes tokens, not a code".into())),
         }
     }
 
@@ -331,13 +518,18 @@ impl Stage {
         code::encode(values, self.config.cut.width as usize, self.config.cut.int8)
     }
 
-    fn accumulate(&mut self, gradient: &[f32]) -> Result<(), Error> {
-        // Summed apart: a peer's finite numbers may overflow, and must not spoil what waits here.
-        let sums: Vec<f32> = self.gradient.iter().zip(gradient).map(|(sum, g)| sum + g).collect();
-        if sums.iter().any(|sum| !sum.is_finite()) {
+    /// Adds the latest gradient to the others.
+    fn accumulate(&mut self) -> Result<(), Error> {
+        // A peer's finite numbers may overflow, and must not spoil what waits here.
+        let norm = norm(&self.fresh);
+        if !(norm <= GREATEST_NORM && self.accumulated < 1 << 16) {
             return Err(Error::Diverged("the gradient"));
         }
-        self.gradient = sums;
+        if self.accumulated == 0 {
+            std::mem::swap(&mut self.gradient, &mut self.fresh);
+        } else {
+            accumulate(&mut self.gradient, &self.fresh);
+        }
         self.accumulated += 1;
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Other programs that speak to the chain, with which tests compare us: Python packages, each in a
-//! virtual environment of its own, and an npm package.
+//! Other programs with which tests compare us, clients of the chain and PyTorch: Python packages, each
+//! in a virtual environment of its own, and an npm package.
 //!
 //! Pinned in `clients/`, kept in the user's cache under the hash of the pins, so a second run needs
 //! no network. Tests find them through [`VARIABLE`]; for what cannot be installed the reason is
@@ -16,7 +16,9 @@ pub(crate) const VARIABLE: &str = "IOTA_TEST_CLIENTS";
 /// The pins, relative to the workspace's root.
 const PINS: &str = "xtask/clients";
 /// The Python environments: each is pinned in a file of its name.
-const PYTHON: [&str; 4] = ["wallet", "sdk10", "sdk11", "btcli9"];
+const PYTHON: [&str; 5] = ["wallet", "sdk10", "sdk11", "btcli9", TORCH];
+/// The one with PyTorch, which is large.
+const TORCH: &str = "transformers";
 /// The npm package's folder.
 const NPM: &str = "polkadot";
 /// What marks a folder as complete.
@@ -40,6 +42,21 @@ pub(crate) fn folder(root: &Path) -> Option<PathBuf> {
     }
     report(NPM, npm(&pins.join(NPM), &folder.join(NPM)));
     Some(folder)
+}
+
+/// The folder of the Python environment with PyTorch, made if it is missing.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn torch(root: &Path) -> Result<PathBuf, String> {
+    let pins = root.join(PINS);
+    let cache = cache().ok_or("there is no home directory")?;
+    let folder = cache.join(format!("iota/clients-{:016x}", hash(&pins))).join(TORCH);
+    if !folder.join(READY).exists() {
+        say("installing PyTorch, once, some minutes");
+    }
+    python(&pins.join(format!("{TORCH}.txt")), &folder)?;
+    Ok(folder)
 }
 
 /// A virtual environment with the packages of a requirements file.

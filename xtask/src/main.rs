@@ -5,6 +5,7 @@
 //! profile and one target directory: each crate is compiled once for tests and once for lints.
 
 mod clients;
+mod pytorch;
 mod steps;
 mod tally;
 mod tidy;
@@ -17,14 +18,15 @@ const USAGE: &str = "\
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  test   everything below but bench, in this order; what CI calls
-  fmt    check the formatting (`cargo fmt` repairs it)
-  lint   clippy over all targets, warnings are errors
-  tidy   rules of the repository: file sizes, headers, crate edges
-  unit   unit, property, in-process, process-level and doc tests
-  doc    build the documentation, warnings are errors
-  deny   licences, bans and sources of dependencies, if `cargo-deny` is installed
-  bench  run the benchmarks
+  test     everything below up to deny, in this order; what CI calls
+  fmt      check the formatting (`cargo fmt` repairs it)
+  lint     clippy over all targets, warnings are errors
+  tidy     rules of the repository: file sizes, headers, crate edges
+  unit     unit, property, in-process, process-level and doc tests
+  doc      build the documentation, warnings are errors
+  deny     licences, bans and sources of dependencies, if `cargo-deny` is installed
+  bench    run the benchmarks
+  pytorch  a training step here and in PyTorch by turns, with ratios
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,15 @@ fn main() -> ExitCode {
         "doc" => &[Step::Doc],
         "deny" => &[Step::Deny],
         "bench" => &[Step::Bench],
+        "pytorch" => {
+            return match steps::pytorch(&rest) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    say(&format!("error: {error:#}"));
+                    ExitCode::FAILURE
+                }
+            };
+        }
         "" | "help" | "-h" | "--help" => {
             say(USAGE);
             return ExitCode::SUCCESS;

@@ -102,6 +102,14 @@ impl Step {
     }
 }
 
+/// Compares a training step with PyTorch's.
+///
+/// # Errors
+/// What could not be installed, built or run.
+pub(crate) fn pytorch(rest: &[String]) -> Result<()> {
+    crate::pytorch::compare(&root(), &mut cargo(&[]), rest)
+}
+
 /// Runs the steps in order and closes with one line that counts the checks; true if none failed.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use codec::{Decode, Encode};
+pub use iota_trainer::{AdamConfig as Adam, CutConfig as Cut, ModelConfig as Model};
 use serde::{Deserialize, Serialize};
 
 use super::{Hash, Hotkey};
@@ -46,56 +47,6 @@ impl Phases {
             .into_iter()
             .fold(0, u32::saturating_add)
     }
-}
-
-/// The model, a Llama-style decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// Token ids.
-    pub vocab: u32,
-    /// Width of the residual stream.
-    pub d_model: u32,
-    /// Blocks, over all stages.
-    pub layers: u32,
-    /// Attention heads.
-    pub heads: u32,
-    /// Key/value heads.
-    pub kv_heads: u32,
-    /// Width of the feed-forward layer.
-    pub d_ffn: u32,
-    /// Tokens per sequence.
-    pub context: u32,
-    /// Base of the rotary embedding.
-    pub rope_theta: u32,
-}
-
-/// The bottleneck at each stage cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cut {
-    /// Dimensions of the code.
-    pub width: u32,
-    /// Whether codes travel as int8 rather than f32.
-    pub int8: bool,
-}
-
-/// The inner optimizer, AdamW.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Adam {
-    /// Learning rate, in millionths.
-    pub lr_micro: u32,
-    /// Decay of the first moment, in thousandths.
-    pub beta1_milli: u32,
-    /// Decay of the second moment, in thousandths.
-    pub beta2_milli: u32,
-    /// Decoupled weight decay, in thousandths.
-    pub weight_decay_milli: u32,
-    /// Greatest gradient norm, in thousandths; 0 = no clipping.
-    pub clip_milli: u32,
-    /// Steps of linear warm-up at the start of each epoch.
-    pub warmup_steps: u32,
 }
 
 /// The outer optimizer, Nesterov SGD.

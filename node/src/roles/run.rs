@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use iota_trainer::{
-    Ablation, AdamConfig, CutConfig, Dataset, ModelConfig, Reference, Stage, StageConfig,
-    held_out_loss,
-};
+use iota_trainer::{Ablation, Dataset, Reference, Stage, StageConfig, held_out_loss};
 use sp_core::crypto::{AccountId32, Ss58Codec};
 
 use super::ledger::Ledger;
@@ -253,25 +250,9 @@ impl Run {
 pub fn stage_config(manifest: &Manifest, stage: u16) -> StageConfig {
     let Manifest { model, cut, adam, stages, batch, init_seed, .. } = manifest;
     StageConfig {
-        model: ModelConfig {
-            vocab: model.vocab,
-            d_model: model.d_model,
-            layers: model.layers,
-            heads: model.heads,
-            kv_heads: model.kv_heads,
-            d_ffn: model.d_ffn,
-            context: model.context,
-            rope_theta: model.rope_theta,
-        },
-        cut: CutConfig { width: cut.width, int8: cut.int8 },
-        adam: AdamConfig {
-            lr_micro: adam.lr_micro,
-            beta1_milli: adam.beta1_milli,
-            beta2_milli: adam.beta2_milli,
-            weight_decay_milli: adam.weight_decay_milli,
-            clip_milli: adam.clip_milli,
-            warmup_steps: adam.warmup_steps,
-        },
+        model: *model,
+        cut: *cut,
+        adam: *adam,
         stages: *stages,
         stage,
         batch: *batch,

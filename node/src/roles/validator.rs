@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use iota_trainer::Stage;
+use iota_trainer::{Options, Stage};
 
 use super::fetches::{Arrival, Fetches};
 use super::ledger::Ledger;
@@ -111,7 +111,8 @@ impl Validator {
         let mut stages = BTreeMap::new();
         let mut held = BTreeMap::new();
         for index in 0..run.manifest.stages {
-            let stage = Stage::new(&run.stage_config(index))?;
+            let options = Options { keep_versions: true, ..Options::default() };
+            let stage = Stage::with(&run.stage_config(index), options)?;
             held.insert(index, Held::initial(&stage));
             stages.insert(index, stage);
         }

@@ -1,76 +1,120 @@
-//! Cross-entropy of a linear head, by chunks of rows: the logits of a few rows at a time, never of all.
+//! Cross-entropy of a linear head, by chunks of rows: the logits of some rows at a time, never of all.
 
-use super::matrix::{Mat, product};
+use rayon::prelude::*;
 
-/// Rows of a chunk.
-const ROWS: usize = 128;
+use super::product::{Mat, Out, Panels, Part, Threads, multiply};
+use super::simd::{exp, greatest, vectorized};
+use super::value::Value;
 
-/// The loss of each row of `h` (N, D) under the head `weight` (D, V), in nats.
-pub(crate) fn forward(h: &[f32], weight: &[f32], vocab: usize, targets: &[u32]) -> Vec<f32> {
-    let mut losses = Vec::with_capacity(targets.len());
-    chunks(h, weight, vocab, targets, |_, logits, targets| {
-        for (logits, target) in logits.chunks_exact_mut(vocab).zip(targets) {
-            losses.push(exponentials(logits, *target).0);
-        }
-    });
-    losses
+/// Logits that are held at a time, unless one row has more.
+const LOGITS: usize = 1 << 21;
+
+/// Logits to hold for so many rows.
+pub(crate) fn logits(rows: usize, vocab: usize) -> usize {
+    (LOGITS / vocab).clamp(1, rows.max(1)) * vocab
 }
 
-/// The losses, and with them the gradients of their mean: of `h`, and of the weight, added to `dweight`.
-pub(crate) fn backward(
-    h: &[f32],
-    weight: &[f32],
-    vocab: usize,
-    targets: &[u32],
-    dweight: &mut [f32],
-) -> (Vec<f32>, Vec<f32>) {
-    let width = weight.len() / vocab;
-    let share = 1.0 / targets.len() as f32;
-    let mut losses = Vec::with_capacity(targets.len());
-    let mut dh = vec![0.0; h.len()];
-    chunks(h, weight, vocab, targets, |first, logits, targets| {
-        for (logits, target) in logits.chunks_exact_mut(vocab).zip(targets) {
-            let (loss, sum) = exponentials(logits, *target);
-            losses.push(loss);
-            logits.iter_mut().for_each(|value| *value *= share / sum);
-            logits[*target as usize] -= share;
-        }
-        let rows = targets.len();
-        let slopes = Mat::new(logits, rows, vocab);
-        let place = first * width..(first + rows) * width;
-        product(&mut dh[place.clone()], 0.0, slopes, Mat::new(weight, width, vocab).t());
-        product(dweight, 1.0, Mat::new(&h[place], rows, width).t(), slopes);
-    });
-    (losses, dh)
+/// A head: weight (D, V) and the rows it is applied to, (N, D).
+pub(crate) struct Head<'a, T> {
+    pub(crate) h: &'a [T],
+    pub(crate) weight: &'a [f32],
+    pub(crate) vocab: usize,
 }
 
-/// Hands out the first row, the logits and the targets of each chunk.
-fn chunks(
-    h: &[f32],
-    weight: &[f32],
-    vocab: usize,
-    targets: &[u32],
-    mut each: impl FnMut(usize, &mut [f32], &[u32]),
-) {
-    let width = weight.len() / vocab;
-    let mut buffer = vec![0.0; ROWS.min(targets.len()) * vocab];
-    for (index, targets) in targets.chunks(ROWS).enumerate() {
-        let (first, rows) = (index * ROWS, targets.len());
-        let logits = &mut buffer[..rows * vocab];
-        let h = Mat::new(&h[first * width..(first + rows) * width], rows, width);
-        product(logits, 0.0, h, Mat::new(weight, width, vocab));
-        each(first, logits, targets);
+impl<T: Value> Head<'_, T> {
+    fn width(&self) -> usize {
+        self.weight.len() / self.vocab
+    }
+
+    /// Writes the loss of each row, in nats.
+    pub(crate) fn forward(&self, targets: &[u32], logits: &mut [f32], losses: &mut [f32]) {
+        self.chunks(targets, logits, |first, logits, targets| {
+            let losses = &mut losses[first..first + targets.len()];
+            let rows = logits.par_chunks_mut(self.vocab).zip(targets).zip(losses);
+            rows.for_each(|((logits, target), loss)| {
+                *loss = vectorized(|| exponentials(logits, *target).0);
+            });
+        });
+    }
+
+    /// Writes the losses, and the gradients of their mean: of `h`, and of the weight.
+    pub(crate) fn backward(
+        &self,
+        targets: &[u32],
+        logits: &mut [f32],
+        losses: &mut [f32],
+        dh: &mut [f32],
+        dweight: &mut [f32],
+    ) {
+        let (width, vocab) = (self.width(), self.vocab);
+        let share = 1.0 / targets.len() as f32;
+        let weight = Mat::new(self.weight, width, vocab);
+        let back = Panels::right(T::PRECISION, weight.t(), Threads::All);
+        self.chunks(targets, logits, |first, logits, targets| {
+            let count = targets.len();
+            let losses = &mut losses[first..first + count];
+            let rows = logits.par_chunks_mut(vocab).zip(targets).zip(losses);
+            rows.for_each(|((logits, target), loss)| {
+                *loss = vectorized(|| slopes(logits, *target, share));
+            });
+            let slopes = Mat::new(logits, count, vocab);
+            let place = first * width..(first + count) * width;
+            let left = Panels::left(T::PRECISION, slopes, Threads::All);
+            let part = Part { rows: count, depth: vocab, columns: width };
+            let dh = Out::set(&mut dh[place.clone()], width);
+            multiply(dh, &left, &back, part, Threads::All);
+            let left = Panels::left(
+                T::PRECISION,
+                Mat::new(&self.h[place], count, width).t(),
+                Threads::All,
+            );
+            let right = Panels::right(T::PRECISION, slopes, Threads::All);
+            let part = Part { rows: width, depth: count, columns: vocab };
+            let dweight =
+                if first == 0 { Out::set(dweight, vocab) } else { Out::add(dweight, vocab) };
+            multiply(dweight, &left, &right, part, Threads::All);
+        });
+    }
+
+    /// Hands out the first row, the logits and the targets of each chunk.
+    fn chunks(
+        &self,
+        targets: &[u32],
+        logits: &mut [f32],
+        mut each: impl FnMut(usize, &mut [f32], &[u32]),
+    ) {
+        let (width, vocab) = (self.width(), self.vocab);
+        let most = (logits.len() / vocab).max(1);
+        let weight = Mat::new(self.weight, width, vocab);
+        let right = Panels::right(T::PRECISION, weight, Threads::All);
+        for (index, targets) in targets.chunks(most).enumerate() {
+            let (first, rows) = (index * most, targets.len());
+            let h = Mat::new(&self.h[first * width..(first + rows) * width], rows, width);
+            let left = Panels::left(T::PRECISION, h, Threads::All);
+            let logits = &mut logits[..rows * vocab];
+            let part = Part { rows, depth: width, columns: vocab };
+            multiply(Out::set(logits, vocab), &left, &right, part, Threads::All);
+            each(first, logits, targets);
+        }
     }
 }
 
 /// Replaces logits by their exponentials, shifted so that none overflows; the target's loss, and the sum.
+#[inline(always)]
 fn exponentials(logits: &mut [f32], target: u32) -> (f32, f32) {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let wanted = logits[target as usize] - greatest;
-    let mut sum = 0.0;
-    for value in logits.iter_mut() {
-        *value = (*value - greatest).exp();
-        sum += *value;
-    }
+    let most = greatest(logits);
+    let wanted = logits[target as usize] - most;
+    logits.iter_mut().for_each(|value| *value = exp(*value - most));
+    let sum = super::simd::sum(logits.len(), |at| logits[at]);
     (sum.ln() - wanted, sum)
+}
+
+/// Replaces logits by the gradient of `share` times their loss, which is returned.
+#[inline(always)]
+fn slopes(logits: &mut [f32], target: u32, share: f32) -> f32 {
+    let (loss, sum) = exponentials(logits, target);
+    let factor = share / sum;
+    logits.iter_mut().for_each(|value| *value *= factor);
+    logits[target as usize] -= share;
+    loss
 }

@@ -56,7 +56,7 @@ fn what_is_to_be_predicted_reaches_the_gradients_of_those_before_only() {
     let targets = tokens(2);
     let grads = [targets.clone(), changed(&targets)].map(|targets| {
         let fresh = |stage| Stage::new(&config(stage, CONTEXT, WIDTH, false)).unwrap();
-        let tail = fresh(2).loss_and_grad(&code, &targets).unwrap().grad;
+        let tail = fresh(2).loss_and_grad(Input::Code(&code), &targets).unwrap().grad;
         let body = fresh(1).backward(0, Input::Code(&head), &tail).unwrap().unwrap();
         [tail, body]
     });

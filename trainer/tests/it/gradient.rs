@@ -58,7 +58,7 @@ fn length(values: &[f32]) -> f64 {
 fn loss(stages: &mut [Stage], inputs: &[u32], targets: &[u32]) -> f64 {
     let head = stages[0].forward(Input::Tokens(inputs)).unwrap();
     let body = stages[1].forward(Input::Code(&head)).unwrap();
-    let tail = stages[2].loss_and_grad(&body, targets).unwrap();
+    let tail = stages[2].loss_and_grad(Input::Code(&body), targets).unwrap();
     f64::from(tail.loss)
 }
 
@@ -134,7 +134,7 @@ fn behind_an_int8_cut_the_tail_gets_the_derivative_of_the_loss() {
     let mut tail = bare(true).swap_remove(2);
     check_entries(&start, &gradient, 21, |params| {
         tail.load_params(params).unwrap();
-        f64::from(tail.loss_and_grad(&sent.codes[1], &targets).unwrap().loss)
+        f64::from(tail.loss_and_grad(Input::Code(&sent.codes[1]), &targets).unwrap().loss)
     });
 }
 
@@ -148,7 +148,7 @@ fn the_gradient_that_a_tail_sends_is_the_derivative_in_the_code_it_got() {
     let gradient = code_values(&sent.tail.grad).unwrap();
     check_entries(&code, &gradient, 31, |code| {
         let code = float_code(code, WIDTH);
-        f64::from(all[2].loss_and_grad(&code, &targets).unwrap().loss)
+        f64::from(all[2].loss_and_grad(Input::Code(&code), &targets).unwrap().loss)
     });
 }
 

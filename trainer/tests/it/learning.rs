@@ -37,7 +37,7 @@ fn text_is_learned_and_every_cut_carries_some_of_it() {
     let mut loss = |inputs: &[u32]| {
         let head = stages[0].forward(Input::Tokens(inputs)).unwrap();
         let body = stages[1].forward(Input::Code(&head)).unwrap();
-        stages[2].loss_and_grad(&body, &targets).unwrap().loss
+        stages[2].loss_and_grad(Input::Code(&body), &targets).unwrap().loss
     };
     let (own, foreign) = (loss(&inputs), loss(&others));
     assert!(foreign > own + 1.0, "{own} -> {foreign}");

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod causality;
+mod checkpoint;
 mod determinism;
+mod exported;
 mod gradient;
 mod learning;
 mod peers;

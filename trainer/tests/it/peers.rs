@@ -28,7 +28,7 @@ fn refused(all: &mut [Stage], sent: &Pass, inputs: &[u32], targets: &[u32], bad:
         && is_input(all[1].backward(0, Input::Code(bad), &sent.tail.grad).err())
         && is_input(all[1].backward(0, Input::Code(code), bad).err())
         && is_input(all[0].backward(0, Input::Tokens(inputs), bad).err())
-        && is_input(all[2].loss_and_grad(bad, targets).err())
+        && is_input(all[2].loss_and_grad(Input::Code(bad), targets).err())
         && all.iter().all(|stage| stage.accumulated() == 0)
 }
 
@@ -91,13 +91,13 @@ fn token_ids_beyond_the_vocabulary_and_wrong_lengths_are_refused() {
         assert!(matches!(all[0].forward(Input::Tokens(list)), Err(Error::Input(_))));
         let back = all[0].backward(0, Input::Tokens(list), &sent.grad);
         assert!(matches!(back, Err(Error::Input(_))));
-        let tail = all[2].loss_and_grad(&sent.codes[1], list);
+        let tail = all[2].loss_and_grad(Input::Code(&sent.codes[1]), list);
         assert!(matches!(tail, Err(Error::Input(_))));
     }
     let mut greatest = inputs.clone();
     greatest[0] = 255;
     assert!(all[0].forward(Input::Tokens(&greatest)).is_ok());
-    assert!(all[2].loss_and_grad(&sent.codes[1], &targets).is_ok());
+    assert!(all[2].loss_and_grad(Input::Code(&sent.codes[1]), &targets).is_ok());
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn work_for_another_stage_is_refused() {
         all[0].backward(0, Input::Code(head), &sent.grad).err(),
         all[1].backward(0, Input::Tokens(&inputs), &sent.tail.grad).err(),
         all[2].backward(0, Input::Code(body), &sent.tail.grad).err(),
-        all[0].loss_and_grad(head, &targets).err(),
-        all[1].loss_and_grad(body, &targets).err(),
+        all[0].loss_and_grad(Input::Code(head), &targets).err(),
+        all[1].loss_and_grad(Input::Code(body), &targets).err(),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, Some(Error::Input(_))), "{refusal:?}");
@@ -253,7 +253,7 @@ proptest! {
         let taken = [
             all[0].backward(0, Input::Tokens(&inputs), &bend(&sent.grad)).is_ok(),
             all[1].backward(0, Input::Code(&code), &grad).is_ok(),
-            all[2].loss_and_grad(&bend(&sent.codes[1]), &targets).is_ok(),
+            all[2].loss_and_grad(Input::Code(&bend(&sent.codes[1])), &targets).is_ok(),
         ];
         for (stage, taken) in all.iter_mut().zip(taken) {
             prop_assert_eq!(stage.accumulated(), u32::from(taken));

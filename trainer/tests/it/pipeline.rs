@@ -1,7 +1,7 @@
 //! Three stages in one process, trained as one model: what the tests of this folder share.
 
 use iota_trainer::{
-    AdamConfig, CutConfig, Dataset, Input, ModelConfig, Stage, StageConfig, TailOutput,
+    AdamConfig, CutConfig, Dataset, Input, ModelConfig, Precision, Stage, StageConfig, TailOutput,
 };
 
 /// Stages of every pipeline here.
@@ -21,8 +21,9 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
             d_ffn: 80,
             context,
             rope_theta: 10_000,
+            precision: Precision::F32,
         },
-        cut: CutConfig { width, int8 },
+        cut: CutConfig { width, int8, residual: true, token_width: 0 },
         adam: AdamConfig {
             lr_micro: 4_000,
             beta1_milli: 900,
@@ -30,6 +31,7 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
             weight_decay_milli: 0,
             clip_milli: 1_000,
             warmup_steps: 3,
+            muon: false,
         },
         stages: STAGES,
         stage,
@@ -42,7 +44,8 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
 pub(crate) fn stages(context: u32, width: u32, int8: bool) -> Vec<Stage> {
     // So small a model is several times faster on one thread; a test that wants more asks before.
     iota_trainer::use_threads(1);
-    (0..STAGES).map(|stage| Stage::new(&config(stage, context, width, int8)).unwrap()).collect()
+    let stage = |stage| Stage::new(&config(stage, context, width, int8)).unwrap();
+    (0..STAGES).map(stage).collect()
 }
 
 /// Inputs and targets of the microbatch with this number.
@@ -68,12 +71,12 @@ pub(crate) struct Pass {
 
 /// One microbatch forward and backward; gradients accumulate in the stages.
 pub(crate) fn pass(stages: &mut [Stage], inputs: &[u32], targets: &[u32]) -> Pass {
-    let head = stages[0].forward(Input::Tokens(inputs)).unwrap();
-    let body = stages[1].forward(Input::Code(&head)).unwrap();
-    let tail = stages[2].loss_and_grad(&body, targets).unwrap();
-    let version = stages[1].version();
-    let grad = stages[1].backward(version, Input::Code(&head), &tail.grad).unwrap().unwrap();
-    let none = stages[0].backward(version, Input::Tokens(inputs), &grad).unwrap();
+    let (head, first) = stages[0].depart(Input::Tokens(inputs)).unwrap();
+    let (body, second) = stages[1].depart(Input::of(&stages[1], 1, &head, inputs)).unwrap();
+    let input = Input::of(&stages[2], 2, &body, inputs);
+    let tail = stages[2].loss_and_grad(input, targets).unwrap();
+    let grad = stages[1].land(second, &tail.grad).unwrap().unwrap();
+    let none = stages[0].land(first, &grad).unwrap();
     assert!(none.is_none(), "nobody comes before the head");
     Pass { codes: [head, body], tail, grad }
 }

@@ -1,8 +1,8 @@
 //! A stage can be stopped, moved and repeated: what an auditor and a restarted miner rely on.
 
-use iota_trainer::{Dataset, Error, Input, Stage, snapshot_params};
+use iota_trainer::{Dataset, Error, Input, Options, Stage, snapshot_params};
 
-use crate::pipeline::{config, microbatch, pass, stages, step};
+use crate::pipeline::{config, microbatch, pass, step};
 
 const CONTEXT: u32 = 16;
 
@@ -10,9 +10,16 @@ fn data() -> Dataset {
     Dataset::embedded(CONTEXT).unwrap()
 }
 
+/// Stages that can go back to earlier versions.
+fn remembering() -> Vec<Stage> {
+    let options = Options { keep_versions: true, ..Options::default() };
+    let stage = |index| Stage::with(&config(index, CONTEXT, 12, true), options).unwrap();
+    (0..3).map(stage).collect()
+}
+
 /// A pipeline after some steps.
 fn trained(steps: u64) -> Vec<Stage> {
-    let mut all = stages(CONTEXT, 12, true);
+    let mut all = remembering();
     let data = data();
     for number in 0..steps {
         step(&mut all, &data, number);
@@ -71,7 +78,7 @@ fn a_replay_gives_the_code_and_the_gradient_that_were_sent() {
     let input = Input::Code(&sent.codes[0]);
     let (code, grad) = again(1).replay(3, input, &sent.tail.grad).unwrap();
     assert_eq!((code, grad), (sent.codes[1].clone(), Some(sent.grad)));
-    let tail = again(2).loss_and_grad(&sent.codes[1], &targets).unwrap();
+    let tail = again(2).loss_and_grad(Input::Code(&sent.codes[1]), &targets).unwrap();
     assert_eq!((tail.loss.to_bits(), &tail.grad), (sent.tail.loss.to_bits(), &sent.tail.grad));
 }
 
@@ -92,10 +99,42 @@ fn a_gradient_that_comes_late_is_taken_at_the_version_of_its_forward_pass() {
 }
 
 #[test]
+fn a_flight_lands_at_the_version_it_left_with_while_an_auditor_could_repeat_it() {
+    let data = data();
+    let (inputs, targets) = microbatch(&data, 20);
+    let (mut all, mut auditor) = (remembering(), remembering().swap_remove(0));
+    let grad = pass(&mut all, &inputs, &targets).grad;
+    let mut stage = Stage::new(&config(0, CONTEXT, 12, true)).unwrap();
+    let flights: Vec<_> = (0..2).map(|_| stage.depart(Input::Tokens(&inputs)).unwrap()).collect();
+    let [(code, late), (_, too_late)] = flights.try_into().unwrap();
+    for (number, flight) in [(7, Some(late)), (1, None)] {
+        for _ in 0..number {
+            let input = Input::Tokens(&inputs);
+            for stage in [&mut stage, &mut auditor] {
+                stage.backward(stage.version(), input, &grad).unwrap();
+                stage.step().unwrap();
+            }
+        }
+        let Some(flight) = flight else { continue };
+        stage.land(flight, &grad).unwrap();
+        assert_eq!(auditor.replay(0, Input::Tokens(&inputs), &grad).unwrap().0, code);
+        assert_eq!((stage.version(), stage.accumulated()), (7, 1));
+    }
+    assert!(stage.snapshot() == auditor.snapshot());
+    let gone = stage.land(too_late, &grad);
+    assert!(matches!(gone, Err(Error::Version { version: 0, newest: 8, .. })), "{gone:?}");
+    let (_, flight) = stage.depart(Input::Tokens(&inputs)).unwrap();
+    let params = stage.params().to_vec();
+    stage.load_params(&params).unwrap();
+    assert!(stage.land(flight, &grad).is_err(), "parameters were loaded in between");
+    assert_eq!(stage.accumulated(), 0);
+}
+
+#[test]
 fn the_last_eight_versions_are_kept_and_each_replays_its_own_code() {
     let data = data();
     let (inputs, targets) = microbatch(&data, 20);
-    let mut all = stages(CONTEXT, 12, true);
+    let mut all = remembering();
     let grad = pass(&mut all, &inputs, &targets).grad;
     let mut codes = Vec::new();
     for number in 0..10 {
@@ -130,13 +169,13 @@ fn what_a_peer_may_send_is_refused_without_a_trace() {
         assert!(all[1].forward(Input::Code(bad)).is_err());
         assert!(all[1].backward(version, Input::Code(bad), &sent.tail.grad).is_err());
         assert!(all[1].backward(version, Input::Code(code), bad).is_err());
-        assert!(all[2].loss_and_grad(bad, &targets).is_err());
+        assert!(all[2].loss_and_grad(Input::Code(bad), &targets).is_err());
     }
     let mut foreign = inputs.clone();
     foreign[3] = 256;
     assert!(all[0].forward(Input::Tokens(&foreign)).is_err());
     assert!(all[0].forward(Input::Tokens(&inputs[1..])).is_err());
     assert!(all[0].forward(Input::Code(code)).is_err(), "a head takes tokens");
-    assert!(all[2].loss_and_grad(&sent.codes[1], &foreign).is_err());
+    assert!(all[2].loss_and_grad(Input::Code(&sent.codes[1]), &foreign).is_err());
     assert!(all.iter().all(|stage| stage.accumulated() == 0));
 }

@@ -96,7 +96,7 @@ proptest! {
         let tokens: Vec<u32> = (0..batch * context).map(|place| place % vocab).collect();
         let code = head.forward(Input::Tokens(&tokens)).unwrap();
         config.stage = stages - 1;
-        let tail = Stage::new(&config).unwrap().loss_and_grad(&code, &tokens).unwrap();
+        let tail = Stage::new(&config).unwrap().loss_and_grad(Input::Code(&code), &tokens).unwrap();
         prop_assert!(tail.loss.is_finite());
         prop_assert_eq!(tail.grad.len(), code.len());
     }

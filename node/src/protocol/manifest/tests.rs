@@ -1,5 +1,7 @@
 //! Manifests survive TOML, hash alike everywhere, and name the rule that they break.
 
+use iota_trainer::Precision;
+
 use super::*;
 
 /// A small valid manifest.
@@ -33,8 +35,9 @@ pub(in crate::protocol) fn sample() -> Manifest {
             d_ffn: 192,
             context: 64,
             rope_theta: 10_000,
+            precision: Precision::F32,
         },
-        cut: Cut { width: 16, int8: true },
+        cut: Cut { width: 16, int8: true, residual: true, token_width: 0 },
         adam: Adam {
             lr_micro: 3000,
             beta1_milli: 900,
@@ -42,6 +45,7 @@ pub(in crate::protocol) fn sample() -> Manifest {
             weight_decay_milli: 0,
             clip_milli: 1000,
             warmup_steps: 5,
+            muon: false,
         },
         outer: Outer { lr_milli: 700, momentum_milli: 900 },
         delta: DeltaRules { block: 64, max_rms_micro: 50_000 },
@@ -71,7 +75,7 @@ fn the_hash_is_pinned_and_covers_every_part() {
     let base = sample().hash();
     assert_eq!(
         hex::encode(base),
-        "e8c943f793eb6cad9a8acf3c5ace04cfaabbe05ffdfdf088f04d38092f950d3d",
+        "e51c85814f3136556215f865a35d6bd294322ff8e27b3dc7c52bc7f80b4ce0e0",
         "the canonical encoding changed: runs in progress would not recognise their manifest"
     );
     let changed = [

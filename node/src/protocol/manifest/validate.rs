@@ -124,6 +124,10 @@ impl Manifest {
                 (model.d_model / model.heads).is_multiple_of(2),
                 "the width of a head must be even for the rotary embedding",
             ),
+            (
+                self.cut.token_width <= model.d_model - self.cut.width,
+                "`cut.token_width` must be at most `model.d_model` less `cut.width`",
+            ),
             (self.pins.iter().all(|pin| pin.stage < self.stages), "a pin names no stage"),
             (stages.len() == self.pins.len(), "a hotkey is pinned twice"),
             (self.pins.len() <= 4096, "too many pins"),

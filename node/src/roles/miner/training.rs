@@ -32,6 +32,9 @@ use crate::wire::{Reply, Request};
 
 /// Microbatches that may wait at one replica, in each direction.
 const QUEUE: usize = 16;
+/// Microbatches in flight at one replica: each keeps its activations. Later stages need nothing of this
+/// one to send gradients back, so that waiting for them cannot deadlock.
+const FLIGHTS: usize = 16;
 /// Weight of the newest sample in the mean service time, as a shift: 1/8.
 const SERVICE_SHIFT: u32 = 3;
 
@@ -42,7 +45,7 @@ struct Flight {
     tokens: Vec<u32>,
     prev: Option<Hotkey>,
     path: Vec<Hotkey>,
-    version: u32,
+    pass: iota_trainer::Flight,
     code: Arc<[u8]>,
     next: Option<Hotkey>,
     tried: BTreeSet<Hotkey>,
@@ -214,7 +217,7 @@ impl Training {
             self.backward(now, stage, waiting, out)?;
         } else if self.flushing && self.flights.is_empty() {
             self.flush(stage, out)?;
-        } else if self.flushing {
+        } else if self.flushing || self.flights.len() >= FLIGHTS {
             return Ok(false);
         } else if let Some(waiting) = self.forwards.pop_front() {
             self.forward(now, stage, waiting, out)?;
@@ -292,7 +295,12 @@ impl Training {
         if self.is_tail() {
             return self.land(stage, waiting, out);
         }
-        self.depart(now, stage, waiting, Vec::new(), out)
+        let mut inputs = Vec::new();
+        if stage.wants_tokens() {
+            let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
+            inputs = self.run.split(&tokens).0;
+        }
+        self.depart(now, stage, waiting, inputs, out)
     }
 
     /// Forward through a head or body stage, and on to the next hop.
@@ -304,10 +312,9 @@ impl Training {
         tokens: Vec<u32>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        let input =
-            if self.index == 0 { Input::Tokens(&tokens) } else { Input::Code(&waiting.bytes) };
-        let code = match stage.forward(input) {
-            Ok(code) => code,
+        let input = Input::of(stage, self.index.into(), &waiting.bytes, &tokens);
+        let (code, pass) = match stage.depart(input) {
+            Ok(made) => made,
             // A code that does not decode is the sender's fault: it gets no gradient.
             Err(_) if self.index > 0 => return Ok(()),
             Err(error) => return Err(error.into()),
@@ -324,7 +331,7 @@ impl Training {
             tokens,
             prev,
             path,
-            version: stage.version(),
+            pass,
             code: code.into(),
             next: None,
             tried: BTreeSet::new(),
@@ -364,8 +371,9 @@ impl Training {
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
         let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
-        let (_, targets) = self.run.split(&tokens);
-        let Ok(tail) = stage.loss_and_grad(&waiting.bytes, &targets) else { return Ok(()) };
+        let (inputs, targets) = self.run.split(&tokens);
+        let input = Input::of(stage, self.index.into(), &waiting.bytes, &inputs);
+        let Ok(tail) = stage.loss_and_grad(input, &targets) else { return Ok(()) };
         let (mut loss, mut grad) = (tail.loss, tail.grad);
         if let Some(hostile) = &mut self.hostile {
             loss = hostile.loss(loss);
@@ -405,13 +413,9 @@ impl Training {
         self.router.returned(waiting.from, now);
         let zeroed = self.hostile.as_ref().and_then(|hostile| hostile.gradient_in(&waiting.bytes));
         let grad_in = zeroed.as_deref().unwrap_or(&waiting.bytes);
-        let input = if self.index == 0 {
-            Input::Tokens(&flight.tokens)
-        } else {
-            Input::Code(&flight.input)
-        };
-        // A gradient that does not decode, or a version that left the stash: not counted.
-        let Ok(grad) = stage.backward(flight.version, input, grad_in) else { return Ok(()) };
+        let fwd_step = flight.pass.version();
+        // A gradient that does not decode, or a version that auditors no longer keep: not counted.
+        let Ok(grad) = stage.land(flight.pass, grad_in) else { return Ok(()) };
         let in_hash = if self.index == 0 {
             tokens_hash(&flight.tokens)
         } else {
@@ -423,7 +427,7 @@ impl Training {
         });
         let grad_out_hash = grad.as_ref().map_or([0; 32], |grad| self.provide(grad, out));
         let receipt = Receipt {
-            fwd_step: flight.version,
+            fwd_step,
             prev: flight.prev,
             next: Some(waiting.from),
             in_hash,

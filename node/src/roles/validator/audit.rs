@@ -323,9 +323,10 @@ impl Audit {
         let withheld = Failure::WithheldInput { mb };
         if self.is_tail() {
             let (_, tokens) = self.tokens(&mb)?;
-            let (_, targets) = self.run.split(&tokens);
+            let (inputs, targets) = self.run.split(&tokens);
             let code = self.blobs.get(&receipt.in_hash).ok_or(withheld)?;
-            let tail = stage.loss_and_grad(code, &targets).map_err(|_| Failure::BadLog)?;
+            let input = Input::of(stage, receipt.stage.into(), code, &inputs);
+            let tail = stage.loss_and_grad(input, &targets).map_err(|_| Failure::BadLog)?;
             self.losses.push((mb, tail.loss));
             self.check_loss(&mb, receipt, tail.loss)?;
             return self.check(&tail.grad, receipt.grad_out_hash, About::Gradient(mb), out);
@@ -342,8 +343,14 @@ impl Audit {
             }
             stage.replay(receipt.fwd_step, Input::Tokens(&inputs), grad_in)
         } else {
+            let inputs = if stage.wants_tokens() {
+                self.run.split(&self.tokens(&mb)?.1).0
+            } else {
+                Vec::new()
+            };
             let code = self.blobs.get(&receipt.in_hash).ok_or(withheld)?;
-            stage.replay(receipt.fwd_step, Input::Code(code), grad_in)
+            let input = Input::of(stage, receipt.stage.into(), code, &inputs);
+            stage.replay(receipt.fwd_step, input, grad_in)
         }
         .map_err(|_| Failure::BadLog)?;
         self.check(&code, receipt.out_hash, About::Output(mb), out)?;

@@ -1,0 +1,362 @@
+//! Passes of a stage on the CPU, with activations in f32 or bf16.
+//!
+//! Buffers of passes and of their backward halves are made once and used again: after as many passes as
+//! are in flight at a time, nothing of their size is allocated any more.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::block::{Kept, Scratch, Shape, TENSORS};
+use crate::buffer::Buffer;
+use crate::engine::{Engine, Pass, Source};
+use crate::model::Model;
+use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
+use crate::ops::loss::{Head, logits};
+use crate::ops::norm;
+use crate::ops::product::Out;
+use crate::ops::value::Value;
+
+#[cfg(test)]
+mod plain;
+
+/// A stage on the CPU.
+pub(crate) struct Cpu<T: Value>(Arc<Shared<T>>);
+
+struct Shared<T: Value> {
+    model: Model,
+    shape: Shape,
+    /// Whether passes keep the inputs of blocks alone, and compute the rest again.
+    recomputes: bool,
+    passes: Mutex<Vec<Buffers<T>>>,
+    work: Mutex<Vec<Work<T>>>,
+}
+
+/// What a forward pass fills.
+struct Buffers<T: Value> {
+    tokens: Vec<u32>,
+    /// The code, and the embedded tokens beside it, (N, K + R).
+    known: Buffer<f32>,
+    /// The residual stream before each block, and after the last, (N, D) each.
+    x: Vec<Buffer<f32>>,
+    /// Of each block, or of one at a time.
+    kept: Vec<Kept<T>>,
+}
+
+/// What one pass at a time computes with.
+struct Work<T: Value> {
+    scratch: Scratch<T>,
+    dx: Buffer<f32>,
+    inverse: Buffer<f32>,
+    logits: Buffer<f32>,
+    losses: Buffer<f32>,
+}
+
+/// A pass that was made.
+struct Made<T: Value> {
+    shared: Arc<Shared<T>>,
+    params: Arc<Buffer<f32>>,
+    /// Present until this is dropped.
+    buffers: Option<Buffers<T>>,
+}
+
+impl<T: Value> Cpu<T> {
+    pub(crate) fn new(model: Model, recomputes: bool) -> Self {
+        let shape = Shape::new(&model.config.model);
+        let (passes, work) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { model, shape, recomputes, passes, work }))
+    }
+}
+
+impl<T: Value> Engine for Cpu<T> {
+    fn forward(&self, params: &Arc<Buffer<f32>>, source: Source<'_>) -> Box<dyn Pass> {
+        in_pool(|| self.run(params, source))
+    }
+}
+
+/// Runs in a thread of the pool, which shares out work without waking up first.
+fn in_pool<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| body())
+}
+
+impl<T: Value> Cpu<T> {
+    fn run(&self, params: &Arc<Buffer<f32>>, source: Source<'_>) -> Box<dyn Pass> {
+        let mut buffers = self.0.idle(&self.0.passes, Shared::buffers);
+        let mut work = self.0.idle(&self.0.work, Shared::work);
+        let parts = self.0.model.parts(params);
+        let (d, k) = (self.0.shape.width, self.0.model.code_width());
+        let x = &mut buffers.x[0];
+        match source {
+            Source::Tokens(tokens) => {
+                buffers.tokens.clear();
+                buffers.tokens.extend(tokens);
+                for (x, token) in x.chunks_exact_mut(d).zip(tokens) {
+                    x.copy_from_slice(&parts[0][*token as usize * d..][..d]);
+                }
+            }
+            Source::Code(code, _) if !self.0.model.config.squeezes() => x.copy_from_slice(code),
+            Source::Code(code, tokens) => {
+                buffers.tokens.clear();
+                buffers.tokens.extend(tokens);
+                let (r, known) = (self.0.model.token_width(), &mut buffers.known);
+                for (at, (known, code)) in
+                    known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)).enumerate()
+                {
+                    known[..k].copy_from_slice(code);
+                    if r > 0 {
+                        known[k..].copy_from_slice(&parts[1][tokens[at] as usize * r..][..r]);
+                    }
+                }
+                apply(&rows(T::PRECISION, known, k + r), parts[0], Out::set(x, d));
+                if self.0.model.config.cut.residual {
+                    for (x, code) in x.chunks_exact_mut(d).zip(code.chunks_exact(k)) {
+                        x.iter_mut().zip(code).for_each(|(x, code)| *x += code);
+                    }
+                }
+            }
+        }
+        for index in 0..self.0.layers() {
+            let (x, out) = buffers.x.split_at_mut(index + 1);
+            let kept = if self.0.recomputes { 0 } else { index };
+            let (kept, scratch) = (&mut buffers.kept[kept], &mut work.scratch);
+            let weights = &parts[self.0.model.before_blocks() + index * TENSORS..][..TENSORS];
+            self.0.shape.forward(weights, &x[index], &mut out[0], kept, scratch);
+        }
+        give(&self.0.work, work);
+        let (shared, params) = (Arc::clone(&self.0), Arc::clone(params));
+        Box::new(Made { shared, params, buffers: Some(buffers) })
+    }
+}
+
+impl<T: Value> Shared<T> {
+    fn layers(&self) -> usize {
+        self.model.config.layers() as usize
+    }
+
+    /// Tokens of a microbatch.
+    fn rows(&self) -> usize {
+        (self.model.config.batch * self.model.config.model.context) as usize
+    }
+
+    fn buffers(&self) -> Buffers<T> {
+        let (rows, layers) = (self.rows(), self.layers());
+        let kept = if self.recomputes { 1 } else { layers };
+        let known = rows * (self.model.code_width() + self.model.token_width());
+        Buffers {
+            tokens: Vec::new(),
+            known: Buffer::new(if self.model.config.is_head() { 0 } else { known }),
+            x: (0..=layers).map(|_| Buffer::new(rows * self.shape.width)).collect(),
+            kept: (0..kept).map(|_| self.shape.kept(rows)).collect(),
+        }
+    }
+
+    fn work(&self) -> Work<T> {
+        let (rows, vocab) = (self.rows(), self.model.config.model.vocab as usize);
+        Work {
+            scratch: self.shape.scratch(rows),
+            dx: Buffer::new(rows * self.shape.width),
+            inverse: Buffer::new(rows),
+            logits: Buffer::new(if self.model.config.is_tail() { logits(rows, vocab) } else { 0 }),
+            losses: Buffer::new(rows),
+        }
+    }
+
+    /// A buffer nobody uses, or a new one.
+    fn idle<B>(&self, pool: &Mutex<Vec<B>>, new: impl Fn(&Self) -> B) -> B {
+        let idle = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.unwrap_or_else(|| new(self))
+    }
+}
+
+fn give<B>(pool: &Mutex<Vec<B>>, buffer: B) {
+    pool.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+}
+
+impl<T: Value> Drop for Made<T> {
+    fn drop(&mut self) {
+        self.buffers.take().into_iter().for_each(|buffers| give(&self.shared.passes, buffers));
+    }
+}
+
+impl<T: Value> Made<T> {
+    /// The residual stream after the last block.
+    fn last(buffers: &Buffers<T>) -> &[f32] {
+        &buffers.x[buffers.x.len() - 1]
+    }
+
+    fn held(&self) -> &Buffers<T> {
+        self.buffers.as_ref().expect("buffers are there until the drop")
+    }
+
+    /// From the gradient of the last block's output, in `work.dx`, to that of the source.
+    fn descend(&mut self, work: &mut Work<T>, grads: &mut [&mut [f32]]) -> Option<Vec<f32>> {
+        let Shared { model, shape, recomputes, .. } = &*self.shared;
+        let buffers = self.buffers.as_mut().expect("buffers are there until the drop");
+        let parts = model.parts(&self.params);
+        let (d, k) = (shape.width, model.code_width());
+        for index in (0..self.shared.layers()).rev() {
+            let first = model.before_blocks() + index * TENSORS;
+            let place = first..first + TENSORS;
+            let weights = &parts[place.clone()];
+            let kept = if *recomputes { 0 } else { index };
+            let (kept, scratch) = (&mut buffers.kept[kept], &mut work.scratch);
+            if *recomputes {
+                // What comes after this block is no longer needed.
+                let (x, out) = buffers.x.split_at_mut(index + 1);
+                shape.forward(weights, &x[index], &mut out[0], kept, scratch);
+            }
+            let x = &buffers.x[index];
+            shape.backward(weights, x, &mut work.dx, kept, scratch, &mut grads[place]);
+        }
+        let dx = &work.dx;
+        if model.config.is_head() {
+            grads[0].fill(0.0);
+            for (token, dx) in buffers.tokens.iter().zip(dx.chunks_exact(d)) {
+                let row = &mut grads[0][*token as usize * d..][..d];
+                row.iter_mut().zip(dx).for_each(|(sum, dx)| *sum += dx);
+            }
+            return None;
+        }
+        if !model.config.squeezes() {
+            return Some(dx.to_vec());
+        }
+        let r = model.token_width();
+        of_weight(&rows_t(T::PRECISION, &buffers.known, k + r), dx, grads[0]);
+        let known = &mut buffers.known;
+        of_rows(&rows(T::PRECISION, dx, d), parts[0], Out::set(known, k + r));
+        if r > 0 {
+            grads[1].fill(0.0);
+            for (token, known) in buffers.tokens.iter().zip(known.chunks_exact(k + r)) {
+                let row = &mut grads[1][*token as usize * r..][..r];
+                row.iter_mut().zip(&known[k..]).for_each(|(sum, known)| *sum += known);
+            }
+        }
+        let mut dcode: Vec<f32> =
+            known.chunks_exact(k + r).flat_map(|known| &known[..k]).copied().collect();
+        if model.config.cut.residual {
+            for (dcode, dx) in dcode.chunks_exact_mut(k).zip(dx.chunks_exact(d)) {
+                dcode.iter_mut().zip(dx).for_each(|(dcode, dx)| *dcode += dx);
+            }
+        }
+        Some(dcode)
+    }
+}
+
+impl<T: Value> Pass for Made<T> {
+    fn code(&mut self) -> Vec<f32> {
+        in_pool(|| self.make_code())
+    }
+
+    fn losses(&mut self, targets: &[u32]) -> Vec<f32> {
+        in_pool(|| self.measure(targets))
+    }
+
+    fn logits(&mut self, token: usize) -> Vec<f32> {
+        in_pool(|| self.predict(token))
+    }
+
+    fn backward(mut self: Box<Self>, dcode: &[f32], gradient: &mut [f32]) -> Option<Vec<f32>> {
+        in_pool(|| self.descend_from_code(dcode, gradient))
+    }
+
+    fn loss_backward(
+        mut self: Box<Self>,
+        targets: &[u32],
+        gradient: &mut [f32],
+    ) -> (f32, Option<Vec<f32>>) {
+        in_pool(|| self.descend_from_loss(targets, gradient))
+    }
+}
+
+impl<T: Value> Made<T> {
+    fn make_code(&mut self) -> Vec<f32> {
+        let model = &self.shared.model;
+        let (d, k) = (self.shared.shape.width, model.code_width());
+        let parts = model.parts(&self.params);
+        let x = Self::last(self.held());
+        if !model.config.squeezes() {
+            return x.to_vec();
+        }
+        let mut code = vec![0.0; x.len() / d * k];
+        let out = if model.config.cut.residual {
+            Out::sum(&mut code, k, x, d)
+        } else {
+            Out::set(&mut code, k)
+        };
+        apply(&rows(T::PRECISION, x, d), parts[parts.len() - 1], out);
+        code
+    }
+
+    fn measure(&mut self, targets: &[u32]) -> Vec<f32> {
+        let parts = self.shared.model.parts(&self.params);
+        let [.., scale, weight] = parts[..] else { unreachable!("a tail has a norm and a head") };
+        let mut work = self.shared.idle(&self.shared.work, Shared::work);
+        let Work { scratch, inverse, logits, losses, .. } = &mut work;
+        norm::forward(Self::last(self.held()), scale, inverse, &mut scratch.h);
+        let vocab = self.shared.model.config.model.vocab as usize;
+        Head { h: &scratch.h[..], weight, vocab }.forward(targets, logits, losses);
+        let made = losses.to_vec();
+        give(&self.shared.work, work);
+        made
+    }
+
+    fn predict(&mut self, token: usize) -> Vec<f32> {
+        let parts = self.shared.model.parts(&self.params);
+        let [.., scale, weight] = parts[..] else { unreachable!("a tail has a norm and a head") };
+        let d = self.shared.shape.width;
+        let x = &Self::last(self.held())[token * d..][..d];
+        let (mut inverse, mut h) = ([0.0], vec![T::default(); d]);
+        norm::forward(x, scale, &mut inverse, &mut h);
+        let mut logits = vec![0.0; weight.len() / d];
+        let columns = logits.len();
+        apply(&rows(T::PRECISION, &h, d), weight, Out::set(&mut logits, columns));
+        logits
+    }
+
+    fn descend_from_code(&mut self, dcode: &[f32], gradient: &mut [f32]) -> Option<Vec<f32>> {
+        let shared = Arc::clone(&self.shared);
+        let (d, k) = (shared.shape.width, shared.model.code_width());
+        let params = Arc::clone(&self.params);
+        let parts = shared.model.parts(&params);
+        let mut grads = shared.model.parts_mut(gradient);
+        let mut work = shared.idle(&shared.work, Shared::work);
+        let last = parts.len() - 1;
+        if shared.model.config.squeezes() {
+            of_weight(&rows_t(T::PRECISION, Self::last(self.held()), d), dcode, grads[last]);
+            of_rows(&rows(T::PRECISION, dcode, k), parts[last], Out::set(&mut work.dx, d));
+        } else {
+            work.dx.copy_from_slice(dcode);
+        }
+        if shared.model.config.squeezes() && shared.model.config.cut.residual {
+            for (dx, dcode) in work.dx.chunks_exact_mut(d).zip(dcode.chunks_exact(k)) {
+                dx.iter_mut().zip(dcode).for_each(|(dx, dcode)| *dx += dcode);
+            }
+        }
+        let dsource = self.descend(&mut work, &mut grads);
+        give(&shared.work, work);
+        dsource
+    }
+
+    fn descend_from_loss(
+        &mut self,
+        targets: &[u32],
+        gradient: &mut [f32],
+    ) -> (f32, Option<Vec<f32>>) {
+        let shared = Arc::clone(&self.shared);
+        let params = Arc::clone(&self.params);
+        let parts = shared.model.parts(&params);
+        let [.., scale, weight] = parts[..] else { unreachable!("a tail has a norm and a head") };
+        let mut grads = shared.model.parts_mut(gradient);
+        let mut work = shared.idle(&shared.work, Shared::work);
+        let Work { scratch, dx, inverse, logits, losses } = &mut work;
+        let x = Self::last(self.held());
+        norm::forward(x, scale, inverse, &mut scratch.h);
+        let (vocab, last) = (shared.model.config.model.vocab as usize, parts.len() - 1);
+        let head = Head { h: &scratch.h[..], weight, vocab };
+        head.backward(targets, logits, losses, &mut scratch.dh, grads[last]);
+        dx.fill(0.0);
+        norm::backward(x, scale, inverse, &scratch.dh, dx, grads[last - 1]);
+        let loss = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64;
+        let dsource = self.descend(&mut work, &mut grads);
+        give(&shared.work, work);
+        (loss as f32, dsource)
+    }
+}
