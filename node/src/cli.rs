@@ -5,28 +5,34 @@
 
 use clap::{Args, Parser, Subcommand};
 
+mod bench;
 mod chain;
 mod demo;
 mod localnet;
+mod model;
 mod order;
 mod publish;
 mod role;
 mod run;
+mod stage;
 mod stake;
 mod subnet;
 mod wallet;
 mod weights;
 
+pub use bench::{BenchCommand, BottleneckArgs};
 pub use chain::{ChainArgs, ChainCommand, HistoryArgs, MetagraphArgs, RegisterArgs};
 pub use demo::DemoArgs;
 pub use localnet::{
     DevArgs, FaultsArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs,
     StateCommand, WarpArgs,
 };
+pub use model::{EvalArgs, ExportArgs, GenerateArgs};
 pub use order::{SignArgs, TransferArgs};
 pub use publish::{AxonCommand, CommitmentCommand};
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
+pub use stage::{StageCommand, StagePlanArgs};
 pub use stake::{AlphaArgs, ChildCommand, DestinationArgs, PriceArgs, StakeCommand, TradeArgs};
 pub use subnet::SubnetCommand;
 pub use wallet::{
@@ -43,7 +49,7 @@ pub use weights::{WeightArgs, WeightsCommand};
 #[command(name = "iota", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
-  iota demo                                 the whole subnet on this machine, in two minutes
+  iota demo                                 the whole subnet on this machine, in ninety seconds
   iota localnet                             a chain to develop against, at ws://127.0.0.1:9944
   iota miner --netuid 1 --manifest run.toml --chain local")]
 pub struct Cli {
@@ -74,6 +80,18 @@ pub enum Command {
     Miner(MinerArgs),
     /// Check miners and set weights
     Validator(ValidatorArgs),
+    /// Look at the stages of a model
+    #[command(subcommand)]
+    Stage(StageCommand),
+    /// Repeat the studies behind the defaults
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Measure a trained model on a text
+    Eval(EvalArgs),
+    /// Sample text from a trained model
+    Generate(GenerateArgs),
+    /// Write a trained model for Hugging Face `transformers`
+    Export(ExportArgs),
     /// Look at a chain itself
     #[command(subcommand)]
     Chain(ChainCommand),

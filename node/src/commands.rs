@@ -4,6 +4,7 @@ use crate::cli::{Cli, Command};
 use crate::error::Result;
 
 mod axon;
+mod bench;
 mod chain;
 mod child;
 mod commitment;
@@ -11,10 +12,12 @@ mod demo;
 mod history;
 mod localnet;
 mod metagraph;
+mod model;
 mod order;
 mod register;
 mod role;
 mod run;
+mod stage;
 mod stake;
 mod subnet;
 mod wallet;
@@ -30,6 +33,11 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Localnet(args) => localnet::run(args).await,
         Command::Miner(args) => role::miner(&args).await,
         Command::Validator(args) => role::validator(&args).await,
+        Command::Stage(command) => stage::run(command),
+        Command::Bench(command) => bench::run(command),
+        Command::Eval(args) => model::eval(&args),
+        Command::Generate(args) => model::generate(&args),
+        Command::Export(args) => model::export(&args),
         Command::Chain(command) => chain::run(command).await,
         Command::Metagraph(args) => metagraph::run(&args).await,
         Command::History(args) => history::run(&args).await,

@@ -1,7 +1,7 @@
-//! The settings of a small run: a model that two cores train in two minutes.
-//!
-//! `iota demo` runs it, and `iota run init` writes it for an owner to change.
+//! The settings of runs, by the size of the model. `iota demo` runs the smallest, which two cores train in
+//! ninety seconds; `iota run init` writes any of them for an owner to change.
 
+use clap::ValueEnum;
 use iota_trainer::Precision;
 
 use crate::protocol::manifest::{
@@ -9,6 +9,37 @@ use crate::protocol::manifest::{
     Phases, Pin, ScoreRules,
 };
 use crate::protocol::{Hash, Hotkey};
+
+/// A model by its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// 184 thousand parameters, of bytes
+    #[default]
+    Tiny,
+    /// 112 million parameters
+    #[value(name = "100m")]
+    M100,
+    /// 1.5 billion parameters
+    #[value(name = "1b5")]
+    B1_5,
+    /// 15 billion parameters
+    #[value(name = "15b")]
+    B15,
+    /// 100 billion parameters
+    #[value(name = "100b")]
+    B100,
+}
+
+impl Preset {
+    /// Pipeline stages that the model is meant for.
+    pub fn stages(self) -> u16 {
+        match self {
+            Self::Tiny | Self::M100 | Self::B1_5 => 3,
+            Self::B15 => 5,
+            Self::B100 => 23,
+        }
+    }
+}
 
 /// What the owner of a run decides beyond the preset.
 #[derive(Clone, Debug)]
@@ -29,6 +60,22 @@ pub struct Choice {
     pub seed: u64,
     /// Miners with a fixed stage.
     pub pins: Vec<(Hotkey, u16)>,
+}
+
+impl Choice {
+    /// A run on no chain: to look at.
+    pub fn unbound(preset: Preset) -> Self {
+        Self {
+            name: "plan".into(),
+            genesis: [0; 32],
+            netuid: 1,
+            start_block: 1,
+            stages: preset.stages(),
+            dataset: [0; 32],
+            seed: 0,
+            pins: Vec::new(),
+        }
+    }
 }
 
 /// The phases of the preset's epochs, in blocks.
@@ -96,6 +143,37 @@ pub fn small(choice: Choice) -> Manifest {
     }
 }
 
+/// The settings of a run with such a model.
+pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
+    let base = small(choice);
+    // Llama 3's vocabulary, and codes 64 times smaller than bf16: an exponent and int8 values.
+    let large = |d_model: u32, layers, heads, d_ffn, context| Model {
+        vocab: 128_256,
+        d_model,
+        layers,
+        heads,
+        kv_heads: 8,
+        d_ffn,
+        context,
+        rope_theta: 500_000,
+        precision: Precision::Bf16,
+    };
+    let model = match preset {
+        Preset::Tiny => return base,
+        Preset::M100 => {
+            let model = large(768, 10, 12, 2048, 1024);
+            Model { vocab: 32_000, kv_heads: 4, ..model }
+        }
+        Preset::B1_5 => large(2048, 16, 32, 8192, 800),
+        Preset::B15 => large(5120, 50, 40, 13_824, 800),
+        Preset::B100 => large(9216, 90, 72, 32_256, 800),
+    };
+    let width = model.d_model / 32 - 1;
+    let cut = Cut { width, int8: true, residual: true, token_width: 0 };
+    let adam = Adam { lr_micro: 300, weight_decay_milli: 100, warmup_steps: 100, ..base.adam };
+    Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..base }
+}
+
 /// How many times fewer bytes a stage cut carries than the residual stream in bf16.
 pub fn compression(manifest: &Manifest) -> f64 {
     manifest.cut.ratio(manifest.model.d_model)
@@ -103,7 +181,10 @@ pub fn compression(manifest: &Manifest) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use iota_trainer::StagePlan;
+
     use super::*;
+    use crate::roles::run::stage_config;
 
     #[test]
     fn the_preset_is_valid_for_every_number_of_stages_a_demo_takes() {
@@ -120,6 +201,19 @@ mod tests {
             });
             assert_eq!(manifest.validate().map_err(|error| error.to_string()), Ok(()));
             assert_eq!(compression(&manifest), 8.0);
+        }
+    }
+
+    #[test]
+    fn presets_are_valid_and_as_large_as_their_names_say() {
+        let sizes = [184_512.0, 112e6, 1.5e9, 15e9, 100e9];
+        for (preset, size) in Preset::value_variants().iter().zip(sizes) {
+            let manifest = manifest(*preset, Choice::unbound(*preset));
+            assert_eq!(manifest.validate().map_err(|error| error.to_string()), Ok(()));
+            let params = |stage| StagePlan::of(&stage_config(&manifest, stage)).params as f64;
+            let all: f64 = (0..manifest.stages).map(params).sum();
+            assert!((all / size - 1.0).abs() < 0.02, "{preset:?}: {all}");
+            assert!(*preset == Preset::Tiny || compression(&manifest) == 64.0);
         }
     }
 }

@@ -178,6 +178,11 @@ pub enum Report {
         /// The stage.
         stage: u16,
     },
+    /// The whole model was written to disk.
+    Checkpoint {
+        /// The epoch that starts from it.
+        epoch: u32,
+    },
     /// Something an operator may want to look at; the role goes on.
     Warning {
         /// What happened, and what to do about it.

@@ -181,6 +181,13 @@ pub enum Effect {
         /// Its content.
         bytes: Vec<u8>,
     },
+    /// Keep the whole model as it stands at the start of an epoch, where the operator wants it.
+    Checkpoint {
+        /// That epoch.
+        epoch: u32,
+        /// Parameters by stage.
+        stages: Vec<Vec<f32>>,
+    },
     /// Tell the operator.
     Report(Report),
 }

@@ -90,6 +90,10 @@ pub struct RoleSettings {
     pub listen: SocketAddr,
     /// Folder for what must survive a restart.
     pub state: PathBuf,
+    /// Folder for the whole model, written after each merge (validators).
+    pub checkpoints: Option<PathBuf>,
+    /// Whether activations are computed again instead of kept (miners).
+    pub recompute: bool,
     /// How to cheat, if at all.
     pub hostile: Option<HostileKind>,
     /// Whether events are written as JSON.
@@ -194,6 +198,8 @@ impl Surroundings {
             data: args.data.clone(),
             listen: args.listen.unwrap_or(SocketAddr::new(any, args.port.unwrap_or(0))),
             state,
+            checkpoints: None,
+            recompute: false,
             hostile,
             json: args.json,
             stop_on_stdin_close: args.stop_on_stdin_close,

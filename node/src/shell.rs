@@ -34,12 +34,14 @@ use crate::roles::{Event, Signer};
 use crate::settings::{HostileKind, RoleSettings};
 
 mod authority;
+mod checkpoints;
 mod drive;
 mod effects;
 mod feed;
 mod sender;
 
 use authority::Keys;
+use checkpoints::Checkpoints;
 use effects::{Effects, State};
 
 /// Events that wait for the machine.
@@ -63,10 +65,20 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     // Several roles share a machine; results do not depend on the number of threads.
     iota_trainer::use_threads(1);
     let state = State::open(&settings.state)?;
+    let checkpoints = settings
+        .checkpoints
+        .clone()
+        .map(Checkpoints::open)
+        .transpose()
+        .or_argument("cannot use the folder for checkpoints")
+        .map_err(|error| error.hint("pass another `--checkpoints`"))?;
     let keys = Arc::new(Keys::new(hotkey.clone()));
     let reference = Arc::new(Reference::new(&dataset));
     let signer: Arc<dyn Signer> = Arc::clone(&keys) as _;
-    let run = Arc::new(Run::new(manifest, dataset, reference, signer));
+    let mut run = Run::new(manifest, dataset, reference, signer);
+    run.keeps_checkpoints = settings.checkpoints.is_some();
+    run.recompute = settings.recompute;
+    let run = Arc::new(run);
     let (peers, peer_events) = listen(settings, &client, &keys).await?;
     serve_axon(&client, settings, &hotkey, peers.port()).await?;
     let machine = machine(role, &run, settings, &peers, &state)?;
@@ -78,7 +90,8 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     })?;
     let (events, inbox) = mpsc::channel::<Event>(EVENTS);
     let (batches, outbox) = mpsc::channel(EFFECTS);
-    let effects = Effects::new(&run, &client, &hotkey, &peers, &events, printer, state);
+    let disk = (state, checkpoints);
+    let effects = Effects::new(&run, &client, &hotkey, &peers, &events, printer, disk);
     let waiting = effects.replies();
     let mut tasks = tokio::task::JoinSet::new();
     let follow = feed::Blocks { client, run, keys, peers, chain_url: settings.chain.clone() };

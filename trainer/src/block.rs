@@ -50,6 +50,24 @@ pub(crate) struct Scratch<T: Value> {
     dv: Buffer<T>,
 }
 
+#[cfg(test)]
+impl<T: Value> Kept<T> {
+    pub(crate) fn bytes(&self) -> usize {
+        let values = [&self.q, &self.k, &self.v, &self.mixed, &self.gate, &self.up];
+        let numbers = [&self.inverse1, &self.sums, &self.middle, &self.inverse2];
+        values.iter().map(|values| size_of_val(&***values)).sum::<usize>()
+            + numbers.iter().map(|numbers| size_of_val(&***numbers)).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+impl<T: Value> Scratch<T> {
+    pub(crate) fn bytes(&self) -> usize {
+        let values = [&self.h, &self.active, &self.dmixed, &self.dq, &self.dk, &self.dv];
+        values.iter().map(|values| size_of_val(&***values)).sum::<usize>() + size_of_val(&*self.dh)
+    }
+}
+
 impl Shape {
     pub(crate) fn new(model: &ModelConfig) -> Self {
         let (width, inner) = (model.d_model as usize, model.d_ffn as usize);

@@ -2,10 +2,10 @@
 //!
 //! A file holds the parameters by name and shape, in f32 as they are computed with (weights are input x
 //! output); where training goes on, `adam.m` and `adam.v`, the moments, flat, too. Its metadata are the
-//! stage's settings (`stage`, JSON), the steps taken (`step`), what the caller adds, and the BLAKE3 of
-//! names and values (`blake3`).
+//! stage's settings (`stage`, JSON), the steps taken (`step`), the version of this form (`format`), what
+//! the caller adds, and the BLAKE3 of all of these and of names and values (`blake3`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -16,11 +16,13 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use crate::model::Model;
 use crate::{Error, StageConfig};
 
+/// The version of files of this form.
+const FORMAT: &str = "1";
 /// Greatest file that is read, in bytes.
 const GREATEST: u64 = 1 << 36;
 
 /// One stage, from a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Its settings.
     pub config: StageConfig,
@@ -64,7 +66,8 @@ impl Checkpoint {
         let config = serde_json::to_string(&self.config);
         notes.insert("stage".into(), config.map_err(|error| Error::Input(error.to_string()))?);
         notes.insert("step".into(), self.step.to_string());
-        notes.insert("blake3".into(), hash(&views));
+        notes.insert("format".into(), FORMAT.into());
+        notes.insert("blake3".into(), hash(&views, &notes));
         let bytes =
             serialize(views, Some(notes)).map_err(|error| Error::Input(error.to_string()))?;
         replace(path, &bytes)
@@ -87,16 +90,23 @@ impl Checkpoint {
         let tensors = SafeTensors::deserialize(&bytes).map_err(broken)?;
         let mut notes = header.metadata().clone().unwrap_or_default();
         let mut note = |name: &str| notes.remove(name).ok_or_else(|| bad("is no stage of ours"));
-        let (config, step, expected) = (note("stage")?, note("step")?, note("blake3")?);
-        let mut views: Vec<_> = tensors.iter().collect();
-        views.sort_by(|a, b| a.0.cmp(b.0));
-        if hash(&views) != expected {
-            return Err(bad("is damaged: its values do not hash to what it says"));
+        if note("format")? != FORMAT {
+            return Err(bad("is of another version of this program"));
         }
+        let expected = note("blake3")?;
+        notes.insert("format".into(), FORMAT.into());
+        if hash(&tensors.iter().collect::<Vec<_>>(), &notes) != expected {
+            return Err(bad("is damaged: it does not hash to what it says"));
+        }
+        let mut note = |name: &str| notes.remove(name).ok_or_else(|| bad("is no stage of ours"));
+        let (config, step, _) = (note("stage")?, note("step")?, note("format")?);
         let config: StageConfig =
             serde_json::from_str(&config).map_err(|_| bad("has settings that are none"))?;
         config.validate()?;
         let model = Model::new(&config);
+        if tensors.names().len() < model.entries.len() {
+            return Err(bad("has fewer tensors than its settings call for"));
+        }
         let values = |name: &str, shape: &[usize]| -> Result<Vec<f32>, Error> {
             let view = tensors.tensor(name).map_err(|_| bad(&format!("has no tensor {name}")))?;
             if view.dtype() != Dtype::F32 || view.shape() != shape {
@@ -105,7 +115,7 @@ impl Checkpoint {
             let bytes = view.data().as_chunks::<4>().0;
             Ok(bytes.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
         };
-        let mut params = Vec::with_capacity(model.count());
+        let mut params = Vec::new();
         for entry in &model.entries {
             params.extend(values(&entry.name, &entry.shape)?);
         }
@@ -118,14 +128,19 @@ impl Checkpoint {
     }
 }
 
-/// BLAKE3 of names and values, in the order of the names.
-fn hash<S: AsRef<str> + Ord>(tensors: &[(S, TensorView<'_>)]) -> String {
+/// BLAKE3 of names and values, in the order of the names, and of notes.
+fn hash<S: AsRef<str> + Ord>(
+    tensors: &[(S, TensorView<'_>)],
+    notes: &HashMap<String, String>,
+) -> String {
     let mut sorted: Vec<_> = tensors.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let views = sorted.into_iter().map(|(name, view)| (name.as_ref(), view.data()));
+    let notes: BTreeMap<&String, &String> = notes.iter().collect();
+    let notes = notes.into_iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
     let mut hasher = blake3::Hasher::new();
-    for (name, view) in sorted {
-        let (name, data) = (name.as_ref().as_bytes(), view.data());
-        hasher.update(&(name.len() as u64).to_le_bytes()).update(name);
+    for (name, data) in views.chain(notes) {
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
         hasher.update(&(data.len() as u64).to_le_bytes()).update(data);
     }
     hasher.finalize().to_hex().to_string()
@@ -141,5 +156,9 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         file.sync_all()?;
         fs::rename(&aside, path)
     };
-    write().map_err(|source| Error::Write { path: path.to_owned(), source })
+    write().map_err(|source| {
+        // What was begun is of no use; that it cannot be removed says nothing more.
+        let _ = fs::remove_file(&aside);
+        Error::Write { path: path.to_owned(), source }
+    })
 }

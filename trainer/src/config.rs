@@ -45,7 +45,8 @@ pub struct ModelConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutConfig {
-    /// Dimensions of the code. As many as the residual stream has: it crosses as it is.
+    /// Dimensions of the code. As many as the residual stream has: it crosses as it is (but
+    /// for its rounding to int8).
     pub width: u32,
     /// Whether codes travel as int8 rather than f32.
     pub int8: bool,
@@ -131,8 +132,19 @@ impl StageConfig {
             (model.d_ffn >= 1, "d_ffn must be 1 or more"),
             ((1..=model.d_model).contains(&self.cut.width), "the code must be 1 to d_model wide"),
             (
-                self.cut.token_width <= model.d_model - self.cut.width,
+                self.cut.token_width <= model.d_model.saturating_sub(self.cut.width),
                 "token_width must be at most d_model less the width of the code",
+            ),
+            (
+                u64::from(self.batch) * u64::from(model.context) <= 1 << 24,
+                "a microbatch has at most 2^24 tokens",
+            ),
+            (
+                [model.vocab, model.d_model, model.d_ffn, model.context, self.batch]
+                    .into_iter()
+                    .all(|size| size <= 1 << 20)
+                    && model.layers <= 1024,
+                "vocab, widths, context and batch are at most 2^20, layers 1024",
             ),
             (self.stages >= 2, "a pipeline has 2 stages or more"),
             (self.stage < self.stages, "the stage lies beyond the pipeline"),

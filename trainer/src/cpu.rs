@@ -140,9 +140,10 @@ impl<T: Value> Shared<T> {
         let (rows, layers) = (self.rows(), self.layers());
         let kept = if self.recomputes { 1 } else { layers };
         let known = rows * (self.model.code_width() + self.model.token_width());
+        let is_open = self.model.config.is_head() || !self.model.config.squeezes();
         Buffers {
             tokens: Vec::new(),
-            known: Buffer::new(if self.model.config.is_head() { 0 } else { known }),
+            known: Buffer::new(if is_open { 0 } else { known }),
             x: (0..=layers).map(|_| Buffer::new(rows * self.shape.width)).collect(),
             kept: (0..kept).map(|_| self.shape.kept(rows)).collect(),
         }
@@ -358,5 +359,62 @@ impl<T: Value> Made<T> {
         let dsource = self.descend(&mut work, &mut grads);
         give(&shared.work, work);
         (loss as f32, dsource)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::plain::tests::stage;
+    use super::*;
+    use crate::StagePlan;
+
+    /// Bytes of buffers as they are made.
+    fn made<T: Value>(cpu: &Cpu<T>) -> (u64, u64) {
+        let (buffers, work) = (cpu.0.buffers(), cpu.0.work());
+        let x = buffers.x.iter().chain([&buffers.known]).map(|x| size_of_val(&**x)).sum::<usize>();
+        let kept: usize = buffers.kept.iter().map(Kept::bytes).sum();
+        let Work { scratch, dx, inverse, logits, losses } = work;
+        let vectors = [&dx, &inverse, &logits, &losses].map(|vector| size_of_val(&**vector));
+        let work = scratch.bytes() + vectors.iter().sum::<usize>();
+        ((x + kept) as u64, work as u64)
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_tells_the_bytes_that_passes_take(config in stage(), recomputes: bool) {
+            let plan = StagePlan::of(&config);
+            let cpu = Cpu::<f32>::new(Model::new(&config), recomputes);
+            let flight = if recomputes { plan.recomputed_flight_bytes } else { plan.flight_bytes };
+            prop_assert_eq!(made(&cpu), (flight, plan.work_bytes));
+            let mut half = config;
+            half.model.precision = crate::Precision::Bf16;
+            let plan = StagePlan::of(&half);
+            let cpu = Cpu::<half::bf16>::new(Model::new(&half), recomputes);
+            let flight = if recomputes { plan.recomputed_flight_bytes } else { plan.flight_bytes };
+            prop_assert_eq!(made(&cpu), (flight, plan.work_bytes));
+        }
+
+        /// After the first steps no buffer is made: those of passes are used again.
+        #[test]
+        fn buffers_are_used_again(config in stage()) {
+            let cpu = Cpu::<f32>::new(Model::new(&config), false);
+            let params = Arc::new(Buffer::of(&cpu.0.model.initial()));
+            let tokens = vec![0; cpu.0.rows()];
+            let code = vec![0.5; cpu.0.rows() * cpu.0.model.code_width()];
+            let beside = if config.cut.token_width > 0 { &tokens[..] } else { &[] };
+            for _ in 0..3 {
+                let source = if config.is_head() {
+                    Source::Tokens(&tokens)
+                } else {
+                    Source::Code(&code, beside)
+                };
+                let two = [cpu.forward(&params, source), cpu.forward(&params, source)];
+                drop(two);
+                prop_assert_eq!(cpu.0.passes.lock().unwrap().len(), 2);
+                prop_assert_eq!(cpu.0.work.lock().unwrap().len(), 1);
+            }
+        }
     }
 }

@@ -83,6 +83,14 @@ impl Dataset {
     /// # Errors
     /// [`Error::Read`] for what cannot be read, [`Error::Text`] for too little or too much.
     pub fn open(path: &Path, context: u32) -> Result<Self, Error> {
+        Self::new(Self::text(path)?, context, path)
+    }
+
+    /// The bytes of a file, or of all files of a folder in the order of their paths.
+    ///
+    /// # Errors
+    /// [`Error::Read`] for what cannot be read, [`Error::Text`] for too much.
+    pub fn text(path: &Path) -> Result<Vec<u8>, Error> {
         let mut files = Vec::new();
         collect(path, &mut files)?;
         files.sort();
@@ -96,7 +104,7 @@ impl Dataset {
             }
             text.extend(fs::read(file).map_err(read)?);
         }
-        Self::new(text, context, path)
+        Ok(text)
     }
 
     fn new(text: Vec<u8>, context: u32, path: &Path) -> Result<Self, Error> {

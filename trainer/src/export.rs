@@ -1,6 +1,6 @@
 //! A whole model as a folder that Python `transformers` loads.
 //!
-//! Without squeezed cuts it is a Llama. With them, `modeling_iota.py` beside it puts the cuts between a
+//! With open cuts that are not rounded it is a Llama. Else `modeling_iota.py` beside it puts the cuts between a
 //! Llama's layers, and loading wants `trust_remote_code=True`.
 
 use std::fs;
@@ -52,7 +52,7 @@ pub fn to_hugging_face(stages: &[Checkpoint], folder: &Path) -> Result<(), Error
     let bytes = serialize(views, Some(notes)).map_err(|error| Error::Input(error.to_string()))?;
     replace(&folder.join("model.safetensors"), &bytes)?;
     replace(&folder.join("config.json"), pretty(&settings(stages, config)).as_bytes())?;
-    if config.squeezes() {
+    if needs_code(config) {
         replace(&folder.join("modeling_iota.py"), CODE.as_bytes())?;
     }
     if config.model.vocab == 256 {
@@ -62,6 +62,12 @@ pub fn to_hugging_face(stages: &[Checkpoint], folder: &Path) -> Result<(), Error
         replace(&folder.join("tokenizer_config.json"), pretty(&settings).as_bytes())?;
     }
     Ok(())
+}
+
+/// Whether a model is no plain Llama.
+#[must_use]
+pub fn needs_code(config: &StageConfig) -> bool {
+    config.squeezes() || config.cut.int8
 }
 
 /// The settings that all stages share.
@@ -114,7 +120,7 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
         "eos_token_id": null,
         "dtype": "float32",
     });
-    if config.squeezes() {
+    if needs_code(config) {
         let layers: Vec<u32> = stages[1..].iter().map(|stage| stage.config.first_layer()).collect();
         settings["architectures"] = json!(["IotaForCausalLM"]);
         settings["auto_map"] = json!({"AutoModelForCausalLM": "modeling_iota.IotaForCausalLM"});

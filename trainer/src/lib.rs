@@ -8,7 +8,7 @@
 //! A [`Stage`] owns flat f32 master parameters. Codes and their gradients cross stages as the wire
 //! bytes of [`code`]; what one stage sends is exactly what the next one computes with, so anyone
 //! with the same bytes and parameters repeats every step. On one machine the result is the same bit
-//! for bit, whatever the number of threads: no reduction is split between threads.
+//! for bit, whatever the number of threads: sums are split in parts of fixed sizes.
 //!
 //! What this crate does not do: choose text, talk to peers, merge.
 
@@ -26,6 +26,7 @@ mod export;
 mod model;
 mod muon;
 mod ops;
+mod plan;
 mod reference;
 mod stage;
 pub mod study;
@@ -36,7 +37,8 @@ pub use code::{code_values, scrambled_code, zeroed_code};
 pub use config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
 pub use data::{Dataset, DatasetManifest, Shard};
 pub use eval::{Ablation, held_out_loss};
-pub use export::to_hugging_face;
+pub use export::{needs_code, to_hugging_face};
+pub use plan::StagePlan;
 pub use reference::Reference;
 pub use stage::{Flight, Input, Options, Stage, StepInfo, TailOutput, snapshot_params};
 

@@ -315,7 +315,9 @@ impl Stage {
     pub fn land(&mut self, flight: Flight, grad: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let age = u64::from(self.version()).saturating_sub(flight.version.into());
         if flight.era != self.era || age >= KEPT_VERSIONS as u64 {
-            return Err(self.gone(flight.version));
+            let newest = self.version();
+            let oldest = newest.saturating_sub(KEPT_VERSIONS as u32 - 1);
+            return Err(Error::Version { version: flight.version, oldest, newest });
         }
         let grad = self.values(grad)?;
         self.descend(flight.pass, &grad)

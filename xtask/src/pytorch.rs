@@ -29,11 +29,12 @@ struct Runner {
 /// How often each program runs.
 const ROUNDS: usize = 3;
 
-/// Measures and prints; options are passed on to `bench/pytorch.py` (`--threads 1`).
+/// Measures and prints.
 ///
 /// # Errors
 /// When PyTorch cannot be installed or a program fails.
 pub(crate) fn compare(root: &Path, cargo: &mut Command, rest: &[String]) -> Result<()> {
+    ensure!(rest.is_empty(), "`cargo xtask pytorch` takes no options");
     let folder = clients::torch(root).map_err(anyhow::Error::msg)?;
     cargo.args(["build", "--release", "--locked", "-p", "iota-trainer", "--example", "step"]);
     cargo.args(["--message-format", "json"]).stderr(Stdio::inherit());
@@ -61,7 +62,6 @@ pub(crate) fn compare(root: &Path, cargo: &mut Command, rest: &[String]) -> Resu
             .into_iter()
             .chain(more.iter().copied())
             .map(str::to_owned)
-            .chain(rest.iter().cloned())
             .collect(),
         runs: Vec::new(),
     };
@@ -98,9 +98,11 @@ pub(crate) fn compare(root: &Path, cargo: &mut Command, rest: &[String]) -> Resu
 
 fn measure(command: &[String]) -> Result<Figures> {
     let [program, args @ ..] = command else { unreachable!("a command has a program") };
-    let ran = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let ran = Command::new(program).args(args).stdin(Stdio::null()).output();
     let ran = ran.with_context(|| format!("cannot start {program}"))?;
     let text = String::from_utf8_lossy(&ran.stdout);
+    let why = String::from_utf8_lossy(&ran.stderr);
+    ensure!(ran.status.success(), "`{}` failed:\n{why}", command.join(" "));
     let line = text.lines().next_back().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("`{}` says {line:?}", command.join(" ")))
 }

@@ -18,6 +18,9 @@ pub struct MinerArgs {
     /// What both roles take.
     #[command(flatten)]
     pub role: RoleArgs,
+    /// Compute activations again instead of keeping them: less memory, a third more work
+    #[arg(long)]
+    pub recompute: bool,
     /// Cheat, to see that it is found out
     #[arg(long, value_name = "KIND", hide_short_help = true)]
     pub hostile: Option<HostileKind>,
@@ -32,6 +35,9 @@ pub struct ValidatorArgs {
     /// What both roles take.
     #[command(flatten)]
     pub role: RoleArgs,
+    /// Write the whole model to this folder after each merge; the last three are kept
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// What both roles take.

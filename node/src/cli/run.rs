@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::cli::{ChainArgs, WalletFlags};
+use crate::preset::Preset;
 
 /// The verbs of `iota run`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RunCommand {
-    /// Write a manifest with the small model's settings
+    /// Write a manifest with the settings of a preset
     Init(RunInitArgs),
     /// Commit a manifest's hash on chain, so that nodes accept it
     Start(RunStartArgs),
@@ -27,9 +28,12 @@ pub struct RunInitArgs {
     /// First block of epoch 0
     #[arg(long, value_name = "BLOCK")]
     pub start_block: u32,
-    /// Into how many stages the model is cut
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub stages: u16,
+    /// The model, by its size
+    #[arg(long, value_name = "NAME", default_value = "tiny")]
+    pub preset: Preset,
+    /// Into how many stages the model is cut [default: the preset's]
+    #[arg(long, value_name = "N")]
+    pub stages: Option<u16>,
     /// Text to train on, a file or a folder; the manifest holds its hash
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub data: Option<PathBuf>,

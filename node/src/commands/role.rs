@@ -8,13 +8,15 @@ use crate::{shell, shutdown};
 
 /// Trains a stage until interrupted.
 pub(super) async fn miner(args: &MinerArgs) -> Result<()> {
-    let settings = Surroundings::of_process().role(&args.role, args.hostile)?;
+    let mut settings = Surroundings::of_process().role(&args.role, args.hostile)?;
+    settings.recompute = args.recompute;
     run(Role::Miner, &settings).await
 }
 
 /// Audits and sets weights until interrupted.
 pub(super) async fn validator(args: &ValidatorArgs) -> Result<()> {
-    let settings = Surroundings::of_process().role(&args.role, None)?;
+    let mut settings = Surroundings::of_process().role(&args.role, None)?;
+    settings.checkpoints = args.checkpoints.clone();
     run(Role::Validator, &settings).await
 }
 

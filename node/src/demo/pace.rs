@@ -31,6 +31,9 @@ const TRIES: u32 = 3;
 const LAG: u32 = 3;
 /// Blocks at the end of an Audit phase that a veto needs to get into the chain.
 const VETO_BLOCKS: u32 = 4;
+/// How many times faster blocks come while heads draw: nothing is sent to the chain then, and Train lasts
+/// until all is drawn anyway.
+pub const DRAWING: u32 = 5;
 /// Nothing is waited for that has not moved for this long: it may be lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -70,6 +73,9 @@ fn measure(manifest: &Manifest) -> Result<Duration> {
 #[derive(Debug)]
 pub struct Pace {
     clock: Clock,
+    /// Between blocks, and when the last one came.
+    every: Duration,
+    sealed: Duration,
     /// Microbatches that a head may draw per epoch.
     max_draws: u32,
     /// The epoch and number of each head's last draws, and when the last one of all was.
@@ -86,12 +92,25 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A pace for a run; no role is known yet.
-    pub fn new(manifest: &Manifest) -> Self {
+    /// A pace for a run, with this time between blocks; no role is known yet.
+    pub fn new(manifest: &Manifest, every: Duration) -> Self {
         let (drawn, handled, committed, judged) = Default::default();
-        let (drew, heard) = Default::default();
+        let (sealed, drew, heard) = Default::default();
         let (clock, max_draws) = (Clock::new(manifest), manifest.max_draws);
-        Self { clock, max_draws, drawn, drew, handled, epoch: 0, committed, judged, heard }
+        let epoch = 0;
+        Self {
+            clock,
+            every,
+            sealed,
+            max_draws,
+            drawn,
+            drew,
+            handled,
+            epoch,
+            committed,
+            judged,
+            heard,
+        }
     }
 
     /// Takes in what the role `from` said, `now` after the run's start.
@@ -122,6 +141,11 @@ impl Pace {
         }
     }
 
+    /// A block was made.
+    pub fn seal(&mut self, now: Duration) {
+        self.sealed = now;
+    }
+
     /// A role is gone: nothing waits for it.
     pub fn forget(&mut self, name: &str) {
         self.handled.remove(name);
@@ -131,6 +155,11 @@ impl Pace {
     /// Whether block `next` may come; `validators` are those alive.
     pub fn allows(&self, next: u32, now: Duration, validators: &BTreeSet<String>) -> bool {
         let waits_for = |since: Duration| now.saturating_sub(since) <= PATIENCE;
+        let every = if self.clock.may_draw(next) { self.every / DRAWING } else { self.every };
+        // Ticks are not exact; half of the shortest step is near enough.
+        if now.saturating_sub(self.sealed) + self.every / DRAWING / 2 < every {
+            return false;
+        }
         let mut roles = self.handled.values();
         if roles.any(|(handled, since)| handled + LAG < next && waits_for(*since)) {
             return false;
@@ -202,7 +231,7 @@ mod tests {
         manifest.start_block = 100;
         manifest.phases = Phases { train: 20, commit: 3, audit: 10, merge: 5, settle: 6 };
         (manifest.draw_guard, manifest.max_draws) = (3, 2);
-        Pace::new(&manifest)
+        Pace::new(&manifest, Duration::from_millis(500))
     }
 
     fn block(number: u32) -> Report {
@@ -220,6 +249,17 @@ mod tests {
         assert!(pace.allows(14, NOW + 2 * PATIENCE, &nobody));
         pace.forget("miner-1");
         assert!(pace.allows(15, NOW, &nobody) && !pace.allows(16, NOW, &nobody));
+    }
+
+    #[test]
+    fn blocks_come_faster_while_heads_draw() {
+        let (mut pace, nobody) = (pace(), BTreeSet::new());
+        pace.seal(NOW);
+        let after = |ms| NOW + Duration::from_millis(ms);
+        // Heads draw until block 116; the next ones are as far apart as all others.
+        assert!(!pace.allows(110, after(40), &nobody) && pace.allows(110, after(100), &nobody));
+        assert!(!pace.allows(117, after(400), &nobody) && pace.allows(117, after(500), &nobody));
+        assert!(!pace.allows(125, after(100), &nobody) && pace.allows(125, after(500), &nobody));
     }
 
     #[test]

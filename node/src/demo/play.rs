@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::demo::cast::{Cast, Member, Part};
 use crate::demo::children::{Act, Children};
-use crate::demo::pace::{self, Pace};
+use crate::demo::pace::{self, DRAWING, Pace};
 use crate::demo::scratch::Scratch;
 use crate::demo::setup::{self, Setup};
 use crate::demo::show::{DEMO, Show};
@@ -248,6 +248,9 @@ impl Play<'_> {
         path("--wallet.path", self.scratch.wallets());
         path("--manifest", self.scratch.manifest());
         path("--state", self.scratch.states().join(&member.name));
+        if member.part == Part::Validator {
+            path("--checkpoints", self.scratch.checkpoints().join(&member.name));
+        }
         if let Some(data) = &self.settings.data {
             path("--data", data.clone());
         }
@@ -268,10 +271,10 @@ impl Play<'_> {
         alive: &mut Alive,
     ) -> Result<()> {
         let mut redraw = ticks(REDRAW);
-        let mut seal = interval(blocks.every);
+        let mut seal = interval(blocks.every / DRAWING);
         seal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut height = blocks.dev.height().await?;
-        let mut pace = Pace::new(manifest);
+        let mut pace = Pace::new(manifest, blocks.every);
         let mut read = ticks(READ);
         let mut last_paid = Vec::new();
         let mut last_block = (show.tally.block, Instant::now());
@@ -290,6 +293,7 @@ impl Play<'_> {
                 _ = seal.tick() => {
                     if pace.allows(height + 1, show.elapsed(), &alive.validators) {
                         blocks.dev.seal(1).await?;
+                        pace.seal(show.elapsed());
                         height += 1;
                     }
                 }

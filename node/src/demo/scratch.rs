@@ -51,6 +51,11 @@ impl Scratch {
         self.root.join("state")
     }
 
+    /// The folder that holds one folder of checkpoints per validator.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
     /// The run's manifest.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("manifest.toml")

@@ -179,7 +179,24 @@ pub struct Manifest {
     pub pins: Vec<Pin>,
 }
 
+/// Heads whose microbatches a replica behind them can hold at a time.
+const HEADS_IN_FLIGHT: u32 = 4;
+
 impl Manifest {
+    /// Microbatches that a replica of a stage keeps in flight at most, each with its activations. A stage
+    /// that holds as many starts no more until gradients come back, for which later stages need nothing
+    /// of it: waiting cannot deadlock.
+    #[must_use]
+    pub fn flights(&self, stage: u16) -> usize {
+        let flights = match stage {
+            0 => self.max_in_flight,
+            // A tail answers at once.
+            stage if stage + 1 == self.stages => 1,
+            _ => self.max_in_flight.saturating_mul(HEADS_IN_FLIGHT),
+        };
+        flights as usize
+    }
+
     /// BLAKE2b-256 of the canonical encoding: what the owner commits on chain.
     #[must_use]
     pub fn hash(&self) -> Hash {

@@ -63,6 +63,7 @@ impl fmt::Display for Report {
             Self::Resync { epoch, stage } => {
                 write!(f, "fetched the state of stage {stage} at epoch {epoch}")
             }
+            Self::Checkpoint { epoch } => write!(f, "the model of epoch {epoch} is on disk"),
             Self::Warning { text } => write!(f, "warning: {text}"),
             Self::Error { text } => write!(f, "error: {text}"),
             Self::Listening { url, genesis } => write!(f, "chain {genesis} at {url}"),

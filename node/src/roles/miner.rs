@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use codec::Encode;
-use iota_trainer::Stage;
+use iota_trainer::{Options, Stage};
 
 use super::fetches::Fetches;
 use super::ledger::Ledger;
@@ -249,7 +249,9 @@ impl Miner {
     /// Takes up a stage: with the state held, the initial one, or the one fetched from holders.
     fn enter(&mut self, plan: Arc<Plan>, stage: u16, out: &mut Vec<Effect>) -> Result<(), Error> {
         if self.stage.as_ref().is_none_or(|(index, _)| *index != stage) {
-            self.stage = Some((stage, Stage::new(&self.run.stage_config(stage))?));
+            let options = Options { recompute: self.run.recompute, ..Options::default() };
+            let built = Stage::with(&self.run.stage_config(stage), options)?;
+            self.stage = Some((stage, built));
             self.held = None;
         }
         let origin = plan.origins[usize::from(stage)];

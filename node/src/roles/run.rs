@@ -44,6 +44,10 @@ pub struct Run {
     pub reference: Arc<Reference>,
     /// The own hotkey.
     pub signer: Arc<dyn Signer>,
+    /// Whether the operator wants the whole model after each merge (validators).
+    pub keeps_checkpoints: bool,
+    /// Whether activations are computed again instead of kept (miners).
+    pub recompute: bool,
 }
 
 impl Run {
@@ -56,7 +60,16 @@ impl Run {
         signer: Arc<dyn Signer>,
     ) -> Self {
         let (manifest_hash, clock) = (manifest.hash(), Clock::new(&manifest));
-        Self { manifest, manifest_hash, clock, dataset, reference, signer }
+        Self {
+            manifest,
+            manifest_hash,
+            clock,
+            dataset,
+            reference,
+            signer,
+            keeps_checkpoints: false,
+            recompute: false,
+        }
     }
 
     /// The own hotkey.

@@ -9,13 +9,15 @@ use iota_chain::{Client, Keypair};
 use iota_p2p::{Handle, Hotkey};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::checkpoints::Checkpoints;
 use super::feed::Replies;
 use super::sender::Sender;
 use crate::error::{Context, Result};
 use crate::printer::Printer;
 use crate::protocol::Hash;
+use crate::protocol::manifest::Manifest;
 use crate::report::Report;
-use crate::roles::run::Run;
+use crate::roles::run::{Run, stage_config};
 use crate::roles::{Effect, Event};
 use crate::wire::{self, MAX_REQUEST_BYTES, Reply};
 
@@ -69,6 +71,8 @@ pub(super) struct Effects {
     request_timeout: Duration,
     printer: Printer,
     state: State,
+    checkpoints: Option<Arc<Checkpoints>>,
+    manifest: Manifest,
 }
 
 impl Effects {
@@ -79,7 +83,7 @@ impl Effects {
         peers: &Handle,
         events: &mpsc::Sender<Event>,
         printer: Printer,
-        state: State,
+        (state, checkpoints): (State, Option<Checkpoints>),
     ) -> Self {
         let (extrinsics, queue) = mpsc::channel(EXTRINSICS);
         tokio::spawn(Sender::new(run, client, hotkey, printer).run(queue));
@@ -93,6 +97,8 @@ impl Effects {
             request_timeout: Duration::from_millis(run.manifest.hop_timeout_ms.into()),
             printer,
             state,
+            checkpoints: checkpoints.map(Arc::new),
+            manifest: run.manifest.clone(),
         }
     }
 
@@ -157,6 +163,25 @@ impl Effects {
                     self.printer.report(&Report::Warning { text })?;
                 }
             }
+            Effect::Checkpoint { epoch, stages } => {
+                let Some(checkpoints) = self.checkpoints.clone() else { return Ok(()) };
+                let config = |stage| stage_config(&self.manifest, stage);
+                let stages = (0..).map(config).zip(stages).collect();
+                let printer = self.printer;
+                tokio::task::spawn_blocking(move || {
+                    let report = match checkpoints.write(epoch, stages) {
+                        Ok(true) => Report::Checkpoint { epoch },
+                        Ok(false) => Report::Warning {
+                            text: format!("no checkpoint of epoch {epoch}: the disk is busy still"),
+                        },
+                        Err(error) => Report::Warning {
+                            text: format!("no checkpoint of epoch {epoch}: {}", chain(&error)),
+                        },
+                    };
+                    // Fails only when nobody reads.
+                    let _ = printer.report(&report);
+                });
+            }
             Effect::Report(report) => self.printer.report(&report)?,
         }
         Ok(())
@@ -183,4 +208,15 @@ async fn fetch(
         }
     }
     None
+}
+
+/// An error with what caused it.
+fn chain(error: &iota_trainer::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }

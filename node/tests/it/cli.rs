@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 36] = [
     "",
     "demo",
     "localnet",
@@ -17,6 +17,11 @@ const COMMANDS: [&str; 31] = [
     "localnet scaffold",
     "miner",
     "validator",
+    "stage plan",
+    "bench bottleneck",
+    "eval",
+    "generate",
+    "export",
     "chain check",
     "metagraph",
     "history",

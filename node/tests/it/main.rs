@@ -8,6 +8,7 @@ mod clients;
 mod demo;
 mod history;
 mod localnet;
+mod model;
 mod orders;
 mod python;
 mod support;

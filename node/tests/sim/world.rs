@@ -293,6 +293,8 @@ impl World {
                 self.trace.update(&bytes);
                 self.nodes[place].records.insert(name, bytes);
             }
+            // Only where an operator asks for it.
+            Effect::Checkpoint { .. } => {}
             Effect::Report(report) => {
                 self.trace.update(report.to_line().as_bytes());
                 self.reports.push((place, report));

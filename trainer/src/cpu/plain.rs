@@ -191,7 +191,7 @@ fn rotate(x: &Tensor, theta: f64) -> Result<Tensor> {
     Tensor::cat(&[&left, &right], 3)
 }
 
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use half::bf16;
@@ -203,7 +203,7 @@ mod tests {
     use crate::engine::Engine;
 
     /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
-    fn stage() -> impl Strategy<Value = StageConfig> {
+    pub(in crate::cpu) fn stage() -> impl Strategy<Value = StageConfig> {
         let sizes = (1_u32..4, 1_u32..3, 1_u32..5, 1_u32..40, 1_u32..4, 2_u32..80);
         (sizes, 2_u32..40, 0_u16..3, 1_u32..3, any::<u8>()).prop_map(
             |((groups, times, half, d_ffn, layers, context), vocab, stage, batch, seed)| {

@@ -20,11 +20,15 @@ class Cut(nn.Module):
         cuts = config.iota_cuts
         self.width, self.int8, self.residual = cuts["width"], cuts["int8"], cuts["residual"]
         token_width = cuts["token_width"]
-        self.encode = nn.Linear(config.hidden_size, self.width, bias=False)
-        self.decode = nn.Linear(self.width + token_width, config.hidden_size, bias=False)
+        self.squeezes = self.width < config.hidden_size
+        if self.squeezes:
+            self.encode = nn.Linear(config.hidden_size, self.width, bias=False)
+            self.decode = nn.Linear(self.width + token_width, config.hidden_size, bias=False)
         self.tokens = nn.Embedding(config.vocab_size, token_width) if token_width else None
 
     def forward(self, x, input_ids):
+        if not self.squeezes:
+            return rounded(x) if self.int8 else x
         code = self.encode(x)
         if self.residual:
             code = code + x[..., : self.width]

@@ -112,6 +112,7 @@ impl Heads {
 
     /// Writes the mixed values, as queries lie, and the logarithm of each query's sum, (B, H, T).
     pub(crate) fn forward<T: Value>(&self, x: Inputs<'_, T>, out: &mut [T], sums: &mut [f32]) {
+        assert!(x.q.len() == out.len() && out.len() == sums.len() * self.each, "queries differ");
         let (len, place) = (out.len(), Place::new(out));
         sums.par_chunks_mut(self.tokens).enumerate().for_each(|(head, sums)| {
             let rows = self.queries(head);
@@ -162,6 +163,8 @@ impl Heads {
         dout: &[T],
         dx: Gradients<'_, T>,
     ) {
+        assert!(x.q.len() == dx.q.len() && x.q.len() == sums.len() * self.each, "queries differ");
+        assert!(x.k.len() == dx.k.len() && x.k.len() == dx.v.len(), "keys and values differ");
         let lens = (dx.q.len(), dx.k.len());
         let places = (Place::new(dx.q), Place::new(dx.k), Place::new(dx.v));
         let times = self.heads / self.groups;

@@ -118,3 +118,68 @@ fn slopes(logits: &mut [f32], target: u32, share: f32) -> f32 {
     logits[target as usize] -= share;
     loss
 }
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run<T: Value>(
+        h: &[f32],
+        weight: &[f32],
+        vocab: usize,
+        targets: &[u32],
+        rows: usize,
+    ) -> [Vec<f32>; 3] {
+        let h: Vec<T> = h.iter().map(|value| T::near(*value)).collect();
+        let head = Head { h: &h[..], weight, vocab };
+        let mut logits = vec![f32::NAN; rows * vocab];
+        let mut losses = vec![f32::NAN; targets.len()];
+        let (mut dh, mut dweight) = (vec![f32::NAN; h.len()], vec![f32::NAN; weight.len()]);
+        head.forward(targets, &mut logits, &mut losses);
+        let forward = losses.clone();
+        head.backward(targets, &mut logits, &mut losses, &mut dh, &mut dweight);
+        assert!(forward == losses, "the same losses with gradients and without");
+        [losses, dh, dweight]
+    }
+
+    proptest! {
+        /// How many rows are held at a time changes the order in which the weight's gradient is summed, and
+        /// nothing else.
+        #[test]
+        fn chunks_of_any_size_agree(
+            rows in 1_usize..12,
+            width in 1_usize..20,
+            vocab in 2_usize..40,
+            held in 1_usize..4,
+            seed: u64,
+        ) {
+            let mut state = seed;
+            let mut random = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let h: Vec<f32> = (0..rows * width).map(|_| random()).collect();
+            let weight: Vec<f32> = (0..width * vocab).map(|_| random()).collect();
+            let targets: Vec<u32> =
+                (0..rows).map(|_| ((random() + 1.0) * 1e6) as u32 % vocab as u32).collect();
+            for (whole, parts) in [
+                (
+                    run::<f32>(&h, &weight, vocab, &targets, rows),
+                    run::<f32>(&h, &weight, vocab, &targets, held),
+                ),
+                (
+                    run::<bf16>(&h, &weight, vocab, &targets, rows),
+                    run::<bf16>(&h, &weight, vocab, &targets, held),
+                ),
+            ] {
+                prop_assert_eq!((&whole[0], &whole[1]), (&parts[0], &parts[1]));
+                for (whole, part) in whole[2].iter().zip(&parts[2]) {
+                    prop_assert!((whole - part).abs() < 1e-5);
+                }
+            }
+        }
+    }
+}

@@ -189,11 +189,11 @@ pub(crate) fn multiply<T: Value>(
     if let Base::Rows(base, step) = out.base {
         assert!(columns <= step && fits(base.len(), rows, columns, step), "a base too small");
     }
+    let whole = depth.is_multiple_of(2) || depth == left.depth && depth == right.depth;
+    assert!(left.precision == Precision::F32 || whole, "half a pair");
     match (&left.kind, &right.kind) {
         #[cfg(target_arch = "x86_64")]
         (Kind::Avx512(left_lines), Kind::Avx512(right_lines)) => {
-            let even = depth.is_multiple_of(2) || depth == left.depth && depth == right.depth;
-            assert!(left.precision == Precision::F32 || even, "half a pair");
             avx512::multiply(left.precision, out, left_lines, right_lines, part, threads);
         }
         (Kind::Portable(left_rows), Kind::Portable(right_rows)) => {

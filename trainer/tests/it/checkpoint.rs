@@ -11,6 +11,8 @@ fn stages(precision: Precision) -> Vec<Stage> {
     let stage = |index| {
         let mut config = config(index, CONTEXT, 12, true);
         config.model.precision = precision;
+        config.cut.token_width = 8;
+        config.adam.muon = precision == Precision::Bf16;
         Stage::new(&config).unwrap()
     };
     (0..STAGES).map(stage).collect()
@@ -48,17 +50,17 @@ fn a_damaged_file_is_refused_wherever_a_bit_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stage");
     let stage = stages(Precision::F32).swap_remove(1);
-    stage.checkpoint().write(&path).unwrap();
+    let mut written = stage.checkpoint();
+    written.notes.insert("epoch".into(), "7".into());
+    written.write(&path).unwrap();
+    assert_eq!(Checkpoint::read(&path).unwrap(), written);
     let good = std::fs::read(&path).unwrap();
-    assert!(Checkpoint::read(&path).is_ok());
     let places = (0..good.len()).step_by(good.len() / 97).chain([good.len() - 1]);
     for place in places {
         let mut bytes = good.clone();
         bytes[place] ^= 4;
         std::fs::write(&path, &bytes).unwrap();
-        let Ok(read) = Checkpoint::read(&path) else { continue };
-        // The header may hold notes of others, which nothing depends on.
-        assert_eq!(read.params, stage.params(), "byte {place}");
+        assert!(matches!(Checkpoint::read(&path), Err(Error::Text { .. })), "byte {place}");
     }
     for end in [0, 7, good.len() / 2, good.len() - 1] {
         std::fs::write(&path, &good[..end]).unwrap();

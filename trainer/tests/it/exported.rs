@@ -41,9 +41,13 @@ fn transformers_loads_an_exported_model_and_finds_the_same_loss() {
     let squeezed = CutConfig { width: 12, int8: true, residual: true, token_width: 8 };
     let plain = CutConfig { width: 12, int8: false, residual: false, token_width: 0 };
     let data = Dataset::embedded(CONTEXT).unwrap();
-    for (cut, class) in
-        [(open, "LlamaForCausalLM"), (squeezed, "IotaForCausalLM"), (plain, "IotaForCausalLM")]
-    {
+    let rounded = CutConfig { int8: true, ..open };
+    for (cut, class) in [
+        (open, "LlamaForCausalLM"),
+        (squeezed, "IotaForCausalLM"),
+        (plain, "IotaForCausalLM"),
+        (rounded, "IotaForCausalLM"),
+    ] {
         let whole = trained(cut);
         let folder = tempfile::tempdir().unwrap();
         to_hugging_face(whole.checkpoints(), folder.path()).unwrap();

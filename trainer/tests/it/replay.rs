@@ -1,6 +1,6 @@
 //! A stage can be stopped, moved and repeated: what an auditor and a restarted miner rely on.
 
-use iota_trainer::{Dataset, Error, Input, Options, Stage, snapshot_params};
+use iota_trainer::{Dataset, Error, Input, Options, Precision, Stage, snapshot_params};
 
 use crate::pipeline::{config, microbatch, pass, step};
 
@@ -80,6 +80,35 @@ fn a_replay_gives_the_code_and_the_gradient_that_were_sent() {
     assert_eq!((code, grad), (sent.codes[1].clone(), Some(sent.grad)));
     let tail = again(2).loss_and_grad(Input::Code(&sent.codes[1]), &targets).unwrap();
     assert_eq!((tail.loss.to_bits(), &tail.grad), (sent.tail.loss.to_bits(), &sent.tail.grad));
+}
+
+/// Whatever a stage computes with, an auditor who has its bytes finds the same ones.
+#[test]
+fn a_replay_agrees_in_bf16_with_recomputed_activations_and_tokens_at_the_cuts() {
+    iota_trainer::use_threads(1);
+    let build = |index, recompute| {
+        let mut config = config(index, CONTEXT, 12, true);
+        config.model.precision = Precision::Bf16;
+        config.cut.token_width = 8;
+        config.adam.muon = true;
+        Stage::with(&config, Options { recompute, keep_versions: true }).unwrap()
+    };
+    let mut live: Vec<Stage> = (0..3).map(|index| build(index, index == 1)).collect();
+    for number in 0..3 {
+        step(&mut live, &data(), number);
+    }
+    let (inputs, targets) = microbatch(&data(), 3);
+    let mut auditor = build(1, false);
+    auditor.restore(&live[1].snapshot()).unwrap();
+    let sent = pass(&mut live, &inputs, &targets);
+    let input = Input::CodeAndTokens(&sent.codes[0], &inputs);
+    let (code, grad) = auditor.replay(3, input, &sent.tail.grad).unwrap();
+    assert_eq!((code, grad), (sent.codes[1].clone(), Some(sent.grad)));
+    live[1].step().unwrap();
+    auditor.step().unwrap();
+    assert!(live[1].snapshot() == auditor.snapshot());
+    let bare = auditor.replay(3, Input::Code(&sent.codes[0]), &sent.tail.grad);
+    assert!(matches!(bare, Err(Error::Input(_))), "tokens are missing: {bare:?}");
 }
 
 #[test]

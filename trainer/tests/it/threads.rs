@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use iota_trainer::{Dataset, Stage};
+use iota_trainer::{Dataset, Precision, Stage};
 
-use crate::pipeline::{stages, step};
+use crate::pipeline::{STAGES, config, stages, step};
 
 /// How a process of this test binary is told its number of threads.
 const THREADS: &str = "IOTA_TRAINER_TEST_THREADS";
@@ -35,11 +35,21 @@ fn one_thread_two_and_four_compute_the_same_bits() {
 
 fn trained() -> Vec<u8> {
     let data = Dataset::embedded(CONTEXT).unwrap();
+    let mut half: Vec<Stage> = (0..STAGES)
+        .map(|index| {
+            let mut config = config(index, CONTEXT, 12, true);
+            config.model.precision = Precision::Bf16;
+            config.adam.muon = true;
+            config.cut.token_width = 8;
+            Stage::new(&config).unwrap()
+        })
+        .collect();
     let mut all = stages(CONTEXT, 12, true);
     for number in 0..6 {
         step(&mut all, &data, number);
+        step(&mut half, &data, number);
     }
-    all.iter().flat_map(Stage::snapshot).collect()
+    all.iter().chain(&half).flat_map(Stage::snapshot).collect()
 }
 
 /// A short name of many bytes: their BLAKE3.

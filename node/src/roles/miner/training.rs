@@ -32,9 +32,6 @@ use crate::wire::{Reply, Request};
 
 /// Microbatches that may wait at one replica, in each direction.
 const QUEUE: usize = 16;
-/// Microbatches in flight at one replica: each keeps its activations. Later stages need nothing of this
-/// one to send gradients back, so that waiting for them cannot deadlock.
-const FLIGHTS: usize = 16;
 /// Weight of the newest sample in the mean service time, as a shift: 1/8.
 const SERVICE_SHIFT: u32 = 3;
 
@@ -217,7 +214,7 @@ impl Training {
             self.backward(now, stage, waiting, out)?;
         } else if self.flushing && self.flights.is_empty() {
             self.flush(stage, out)?;
-        } else if self.flushing || self.flights.len() >= FLIGHTS {
+        } else if self.flushing || self.flights.len() >= self.run.manifest.flights(self.index) {
             return Ok(false);
         } else if let Some(waiting) = self.forwards.pop_front() {
             self.forward(now, stage, waiting, out)?;

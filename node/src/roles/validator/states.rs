@@ -125,9 +125,15 @@ impl Validator {
             return Ok(());
         }
         *merged = true;
+        let mut whole = self.syncing.is_empty()
+            && self
+                .held
+                .iter()
+                .all(|(stage, held)| held.is_origin(plan.origins[usize::from(*stage)]));
         for (stage, merge) in merges.iter() {
             let Some(held) = self.held.get_mut(stage) else { continue };
             let outcome = merge.finish();
+            whole &= outcome.lost.is_empty();
             let layout = self.run.layout(held.state.theta.len())?;
             let agreed = held.is_origin(plan.origins[usize::from(*stage)]);
             held.state.step(&layout, &outcome.merged, self.run.outer())?;
@@ -137,6 +143,14 @@ impl Validator {
             let (hash, bytes, epoch) = (held.root, held.state.encode(), plan.epoch + 1);
             out.push(Effect::Provide { hash, bytes: bytes.into(), epoch });
             out.push(report_merge(plan.epoch, *stage, held.root, merge.included(), &outcome));
+        }
+        let epoch = plan.epoch + 1;
+        if self.run.keeps_checkpoints && whole {
+            let stages = self.held.values().map(|held| held.state.theta.clone()).collect();
+            out.push(Effect::Checkpoint { epoch, stages });
+        } else if self.run.keeps_checkpoints {
+            let text = format!("no checkpoint of epoch {epoch}: not all stages' states are agreed");
+            out.push(Effect::Report(Report::Warning { text }));
         }
         Ok(())
     }

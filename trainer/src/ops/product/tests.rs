@@ -139,6 +139,27 @@ proptest! {
     }
 }
 
+/// More rows than one task takes, and more columns than one stripe has.
+#[test]
+fn large_products_are_shared_out_and_agree_with_the_portable_path() {
+    for (rows, depth, columns) in [(260, 1300, 200), (130, 40, 2300)] {
+        let a = Operand::new(rows, depth, 0, false, 8);
+        let b = Operand::new(depth, columns, 1, true, 9);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let mut out = vec![0.0; rows * columns];
+            product(precision, Out::set(&mut out, columns), a.mat(&a.data), b.mat(&b.data));
+            let mut portable = vec![0.0; rows * columns];
+            let left = portable::rows(precision, a.mat(&a.data));
+            let right = portable::rows(precision, b.mat(&b.data).t());
+            let part = Part { rows, depth, columns };
+            let place = Out::set(&mut portable, columns);
+            portable::multiply(place, (&left, depth), (&right, depth), part, Threads::All);
+            let worst = out.iter().zip(portable).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-3, "{rows} x {depth} x {columns}: {worst}");
+        }
+    }
+}
+
 #[test]
 fn fewer_terms_than_were_packed_are_summed_alone() {
     let (a, b) = (Operand::new(20, 6, 0, false, 3), Operand::new(10, 40, 0, false, 4));

@@ -1,0 +1,135 @@
+//! `iota stage`: what stages cost, told before anybody runs one.
+
+use iota_trainer::StagePlan;
+use serde_json::json;
+
+use crate::cli::{StageCommand, StagePlanArgs};
+use crate::demo::view::{align, table};
+use crate::error::Result;
+use crate::outfit;
+use crate::preset::{self, Choice};
+use crate::printer::Printer;
+use crate::protocol::manifest::Manifest;
+use crate::roles::run::stage_config;
+
+/// Devices by their memory, in GiB.
+const DEVICES: [(&str, u64); 7] = [
+    ("8 GiB", 8),
+    ("RTX 4070 (12)", 12),
+    ("RTX 4090 (24)", 24),
+    ("RTX 5090 (32)", 32),
+    ("L40S (48)", 48),
+    ("H100 (80)", 80),
+    ("H200 (141)", 141),
+];
+
+/// Runs the verb.
+pub(super) fn run(command: StageCommand) -> Result<()> {
+    match command {
+        StageCommand::Plan(args) => plan(&args),
+    }
+}
+
+/// Shows the plan of every stage.
+fn plan(args: &StagePlanArgs) -> Result<()> {
+    let manifest = match (&args.manifest, args.preset) {
+        (Some(file), _) => outfit::manifest(file)?,
+        (None, chosen) => {
+            let chosen = chosen.unwrap_or_default();
+            preset::manifest(chosen, Choice::unbound(chosen))
+        }
+    };
+    let plans: Vec<(StagePlan, u64)> = (0..manifest.stages)
+        .map(|stage| {
+            let in_flight = args.in_flight.unwrap_or(manifest.flights(stage) as u64);
+            (StagePlan::of(&stage_config(&manifest, stage)), in_flight)
+        })
+        .collect();
+    if args.json {
+        Printer::Text.line(as_json(&manifest, &plans, args.recompute))?;
+        return Ok(());
+    }
+    let mut rows = table(&[
+        "stage",
+        "blocks",
+        "parameters",
+        "state",
+        "in flight",
+        "work",
+        "all",
+        "MFLOP/token",
+        "wire bytes",
+        "fits",
+    ]);
+    for (stage, (plan, in_flight)) in plans.iter().enumerate() {
+        let bytes = plan.bytes(*in_flight, args.recompute);
+        rows.add_row([
+            stage.to_string(),
+            stage_config(&manifest, stage as u16).layers().to_string(),
+            millions(plan.params),
+            size(plan.state_bytes),
+            size(bytes - plan.state_bytes - plan.work_bytes),
+            size(plan.work_bytes),
+            size(bytes),
+            format!("{:.1}", plan.flops_per_token as f64 / 1e6),
+            plan.wire_bytes_per_token.to_string(),
+            device(bytes).to_owned(),
+        ]);
+    }
+    align(&mut rows);
+    let all: u64 = plans.iter().map(|(plan, _)| plan.params).sum();
+    let microbatch = manifest.batch * manifest.model.context;
+    for line in rows.lines() {
+        Printer::Text.line(line.trim_end())?;
+    }
+    Printer::Text.line(format!(
+        "{} parameters in {} stages; microbatches of {microbatch} tokens; \
+         codes {:.0}x smaller than bf16",
+        millions(all),
+        manifest.stages,
+        preset::compression(&manifest),
+    ))?;
+    Ok(())
+}
+
+fn as_json(manifest: &Manifest, plans: &[(StagePlan, u64)], recompute: bool) -> String {
+    let stages: Vec<_> = plans
+        .iter()
+        .map(|(plan, in_flight)| {
+            let bytes = plan.bytes(*in_flight, recompute);
+            json!({
+                "params": plan.params,
+                "in_flight": in_flight,
+                "state_bytes": plan.state_bytes,
+                "in_flight_bytes": bytes - plan.state_bytes - plan.work_bytes,
+                "work_bytes": plan.work_bytes,
+                "bytes": bytes,
+                "flops_per_token": plan.flops_per_token,
+                "wire_bytes_per_token": plan.wire_bytes_per_token,
+                "fits": device(bytes),
+            })
+        })
+        .collect();
+    let compression = preset::compression(manifest);
+    json!({"stages": stages, "compression": compression}).to_string()
+}
+
+/// The smallest device that holds so many bytes, and a tenth for what a driver keeps.
+fn device(bytes: u64) -> &'static str {
+    let fits = |(_, gib): &&(&str, u64)| bytes + bytes / 10 <= gib << 30;
+    DEVICES.iter().find(fits).map_or("no single device", |(name, _)| name)
+}
+
+fn millions(count: u64) -> String {
+    match count {
+        0..1_000_000_000 => format!("{:.1} M", count as f64 / 1e6),
+        _ => format!("{:.2} B", count as f64 / 1e9),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}

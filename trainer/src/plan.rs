@@ -1,0 +1,133 @@
+//! What a stage costs, told before it runs.
+
+use crate::config::{Precision, StageConfig};
+use crate::model::Model;
+use crate::ops::loss::logits;
+
+/// Parameters, memory and work of one stage. Bytes are of a CPU's tensors, which a test compares; copies of
+/// operands, which a product makes for its time, come on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagePlan {
+    /// Parameters.
+    pub params: u64,
+    /// Of them, entries of matrices that every token is multiplied with.
+    pub multiplied: u64,
+    /// Bytes of parameters, moments and two gradients, f32; and, but for a tail, of the parameters again,
+    /// which microbatches in flight hold on to while a step is taken.
+    pub state_bytes: u64,
+    /// Bytes that each microbatch in flight keeps.
+    pub flight_bytes: u64,
+    /// Likewise, where activations are computed again.
+    pub recomputed_flight_bytes: u64,
+    /// Bytes that passes compute in, whatever is in flight.
+    pub work_bytes: u64,
+    /// Floating-point operations of a token, forward and backward: 6 for each entry it is multiplied with,
+    /// and those of causal attention.
+    pub flops_per_token: u64,
+    /// Bytes of a token on the wire, to the next stage and back; 0 behind the tail.
+    pub wire_bytes_per_token: u64,
+}
+
+impl StagePlan {
+    /// The plan of a stage.
+    #[must_use]
+    pub fn of(config: &StageConfig) -> Self {
+        let sizes = Sizes::of(config);
+        let model = Model::new(config);
+        let params = model.count() as u64;
+        let of_matrices = |index: usize| {
+            let is_table = model.entries[index].name.contains("tokens");
+            let shape = &model.entries[index].shape;
+            if is_table || shape.len() < 2 { 0 } else { shape.iter().product::<usize>() as u64 }
+        };
+        let multiplied = (0..model.entries.len()).map(of_matrices).sum::<u64>();
+        // Scores and mixed values, 2 FLOPs each over half of the context, and twice that backward.
+        let attention = 6 * sizes.layers * sizes.context * sizes.width;
+        Self {
+            params,
+            multiplied,
+            state_bytes: params * 4 * if config.is_tail() { 5 } else { 6 },
+            flight_bytes: sizes.ends() + sizes.layers * sizes.block(),
+            recomputed_flight_bytes: sizes.ends() + sizes.block(),
+            work_bytes: sizes.work(),
+            flops_per_token: 6 * multiplied + attention,
+            wire_bytes_per_token: if config.is_tail() {
+                0
+            } else {
+                2 * u64::from(config.cut.bytes_per_token())
+            },
+        }
+    }
+
+    /// Bytes with so many microbatches in flight.
+    #[must_use]
+    pub fn bytes(&self, in_flight: u64, recompute: bool) -> u64 {
+        let each = if recompute { self.recomputed_flight_bytes } else { self.flight_bytes };
+        self.state_bytes + self.work_bytes + in_flight.saturating_mul(each).min(1 << 60)
+    }
+}
+
+/// What buffers are sized by.
+struct Sizes {
+    rows: u64,
+    width: u64,
+    narrow: u64,
+    inner: u64,
+    heads: u64,
+    layers: u64,
+    context: u64,
+    /// Code and embedded tokens; none at the head or without a squeezed cut.
+    known: u64,
+    /// Held logits; none but at the tail.
+    logits: u64,
+    /// Bytes of an activation.
+    value: u64,
+}
+
+impl Sizes {
+    fn of(config: &StageConfig) -> Self {
+        let model = &config.model;
+        let rows = u64::from(config.batch) * u64::from(model.context);
+        let each = model.d_model / model.heads;
+        let behind = !config.is_head();
+        let tail = config.is_tail();
+        Self {
+            rows,
+            width: model.d_model.into(),
+            narrow: u64::from(each) * u64::from(model.kv_heads),
+            inner: model.d_ffn.into(),
+            heads: model.heads.into(),
+            layers: config.layers().into(),
+            context: model.context.into(),
+            known: if behind && config.squeezes() {
+                u64::from(config.cut.width) + u64::from(config.cut.token_width)
+            } else {
+                0
+            },
+            logits: if tail { logits(rows as usize, model.vocab as usize) as u64 } else { 0 },
+            value: match model.precision {
+                Precision::F32 => 4,
+                Precision::Bf16 => 2,
+            },
+        }
+    }
+
+    /// The residual stream before each block and after the last, and what came over the cut.
+    fn ends(&self) -> u64 {
+        4 * self.rows * ((self.layers + 1) * self.width + self.known)
+    }
+
+    /// What a block keeps: queries, keys, values, mixed values, gate and up; sums of attention, the
+    /// stream between attention and feed-forward, two norms.
+    fn block(&self) -> u64 {
+        let values = 2 * self.width + 2 * self.narrow + 2 * self.inner;
+        self.rows * (self.value * values + 4 * (self.heads + self.width + 2))
+    }
+
+    /// Normed rows, the gated activation, gradients of attention's parts; two f32 gradients, and the
+    /// tail's losses and logits.
+    fn work(&self) -> u64 {
+        let values = 3 * self.width + 2 * self.narrow + self.inner;
+        self.rows * (self.value * values + 4 * (2 * self.width + 2)) + 4 * self.logits
+    }
+}
