@@ -37,12 +37,14 @@ struct Buffers<T: Value> {
     known: Buffer<f32>,
     /// The residual stream before each block, and after the last, (N, D) each.
     x: Vec<Buffer<f32>>,
-    /// Of each block, or of one at a time.
+    /// Of each block, unless it is computed again.
     kept: Vec<Kept<T>>,
 }
 
 /// What one pass at a time computes with.
 struct Work<T: Value> {
+    /// Of the block that is computed again, where that is done; else none.
+    kept: Vec<Kept<T>>,
     scratch: Scratch<T>,
     dx: Buffer<f32>,
     inverse: Buffer<f32>,
@@ -115,8 +117,8 @@ impl<T: Value> Cpu<T> {
         }
         for index in 0..self.0.layers() {
             let (x, out) = buffers.x.split_at_mut(index + 1);
-            let kept = if self.0.recomputes { 0 } else { index };
-            let (kept, scratch) = (&mut buffers.kept[kept], &mut work.scratch);
+            let kept = if self.0.recomputes { &mut work.kept[0] } else { &mut buffers.kept[index] };
+            let scratch = &mut work.scratch;
             let weights = &parts[self.0.model.before_blocks() + index * TENSORS..][..TENSORS];
             self.0.shape.forward(weights, &x[index], &mut out[0], kept, scratch);
         }
@@ -138,7 +140,7 @@ impl<T: Value> Shared<T> {
 
     fn buffers(&self) -> Buffers<T> {
         let (rows, layers) = (self.rows(), self.layers());
-        let kept = if self.recomputes { 1 } else { layers };
+        let kept = if self.recomputes { 0 } else { layers };
         let known = rows * (self.model.code_width() + self.model.token_width());
         let is_open = self.model.config.is_head() || !self.model.config.squeezes();
         Buffers {
@@ -152,6 +154,7 @@ impl<T: Value> Shared<T> {
     fn work(&self) -> Work<T> {
         let (rows, vocab) = (self.rows(), self.model.config.model.vocab as usize);
         Work {
+            kept: (0..usize::from(self.recomputes)).map(|_| self.shape.kept(rows)).collect(),
             scratch: self.shape.scratch(rows),
             dx: Buffer::new(rows * self.shape.width),
             inverse: Buffer::new(rows),
@@ -197,8 +200,8 @@ impl<T: Value> Made<T> {
             let first = model.before_blocks() + index * TENSORS;
             let place = first..first + TENSORS;
             let weights = &parts[place.clone()];
-            let kept = if *recomputes { 0 } else { index };
-            let (kept, scratch) = (&mut buffers.kept[kept], &mut work.scratch);
+            let kept = if *recomputes { &mut work.kept[0] } else { &mut buffers.kept[index] };
+            let scratch = &mut work.scratch;
             if *recomputes {
                 // What comes after this block is no longer needed.
                 let (x, out) = buffers.x.split_at_mut(index + 1);
@@ -347,7 +350,7 @@ impl<T: Value> Made<T> {
         let [.., scale, weight] = parts[..] else { unreachable!("a tail has a norm and a head") };
         let mut grads = shared.model.parts_mut(gradient);
         let mut work = shared.idle(&shared.work, Shared::work);
-        let Work { scratch, dx, inverse, logits, losses } = &mut work;
+        let Work { scratch, dx, inverse, logits, losses, .. } = &mut work;
         let x = Self::last(self.held());
         norm::forward(x, scale, inverse, &mut scratch.h);
         let (vocab, last) = (shared.model.config.model.vocab as usize, parts.len() - 1);
@@ -375,9 +378,10 @@ mod tests {
         let (buffers, work) = (cpu.0.buffers(), cpu.0.work());
         let x = buffers.x.iter().chain([&buffers.known]).map(|x| size_of_val(&**x)).sum::<usize>();
         let kept: usize = buffers.kept.iter().map(Kept::bytes).sum();
-        let Work { scratch, dx, inverse, logits, losses } = work;
+        let Work { kept: again, scratch, dx, inverse, logits, losses } = work;
         let vectors = [&dx, &inverse, &logits, &losses].map(|vector| size_of_val(&**vector));
-        let work = scratch.bytes() + vectors.iter().sum::<usize>();
+        let again: usize = again.iter().map(Kept::bytes).sum();
+        let work = scratch.bytes() + again + vectors.iter().sum::<usize>();
         ((x + kept) as u64, work as u64)
     }
 
@@ -386,14 +390,12 @@ mod tests {
         fn a_plan_tells_the_bytes_that_passes_take(config in stage(), recomputes: bool) {
             let plan = StagePlan::of(&config);
             let cpu = Cpu::<f32>::new(Model::new(&config), recomputes);
-            let flight = if recomputes { plan.recomputed_flight_bytes } else { plan.flight_bytes };
-            prop_assert_eq!(made(&cpu), (flight, plan.work_bytes));
+            prop_assert_eq!(made(&cpu), (plan.flight(recomputes), plan.work(recomputes)));
             let mut half = config;
             half.model.precision = crate::Precision::Bf16;
             let plan = StagePlan::of(&half);
             let cpu = Cpu::<half::bf16>::new(Model::new(&half), recomputes);
-            let flight = if recomputes { plan.recomputed_flight_bytes } else { plan.flight_bytes };
-            prop_assert_eq!(made(&cpu), (flight, plan.work_bytes));
+            prop_assert_eq!(made(&cpu), (plan.flight(recomputes), plan.work(recomputes)));
         }
 
         /// After the first steps no buffer is made: those of passes are used again.

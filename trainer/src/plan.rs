@@ -21,6 +21,8 @@ pub struct StagePlan {
     pub recomputed_flight_bytes: u64,
     /// Bytes that passes compute in, whatever is in flight.
     pub work_bytes: u64,
+    /// Likewise, where activations are computed again.
+    pub recomputing_work_bytes: u64,
     /// Floating-point operations of a token, forward and backward: 6 for each entry it is multiplied with,
     /// and those of causal attention.
     pub flops_per_token: u64,
@@ -48,8 +50,9 @@ impl StagePlan {
             multiplied,
             state_bytes: params * 4 * if config.is_tail() { 5 } else { 6 },
             flight_bytes: sizes.ends() + sizes.layers * sizes.block(),
-            recomputed_flight_bytes: sizes.ends() + sizes.block(),
+            recomputed_flight_bytes: sizes.ends(),
             work_bytes: sizes.work(),
+            recomputing_work_bytes: sizes.work() + sizes.block(),
             flops_per_token: 6 * multiplied + attention,
             wire_bytes_per_token: if config.is_tail() {
                 0
@@ -62,8 +65,20 @@ impl StagePlan {
     /// Bytes with so many microbatches in flight.
     #[must_use]
     pub fn bytes(&self, in_flight: u64, recompute: bool) -> u64 {
-        let each = if recompute { self.recomputed_flight_bytes } else { self.flight_bytes };
-        self.state_bytes + self.work_bytes + in_flight.saturating_mul(each).min(1 << 60)
+        let flights = in_flight.saturating_mul(self.flight(recompute)).min(1 << 60);
+        self.state_bytes + self.work(recompute) + flights
+    }
+
+    /// Bytes of a microbatch in flight.
+    #[must_use]
+    pub fn flight(&self, recompute: bool) -> u64 {
+        if recompute { self.recomputed_flight_bytes } else { self.flight_bytes }
+    }
+
+    /// Bytes that passes compute in.
+    #[must_use]
+    pub fn work(&self, recompute: bool) -> u64 {
+        if recompute { self.recomputing_work_bytes } else { self.work_bytes }
     }
 }
 

@@ -31,8 +31,9 @@ fn trained(cut: CutConfig) -> Whole {
 #[test]
 fn transformers_loads_an_exported_model_and_finds_the_same_loss() {
     let python = std::env::var_os("IOTA_TEST_CLIENTS")
-        .map(|folder| PathBuf::from(folder).join("transformers/bin/python"))
-        .filter(|python| python.exists());
+        .map(|folder| PathBuf::from(folder).join("transformers"))
+        .filter(|folder| folder.join("ready").exists())
+        .map(|folder| folder.join("bin/python"));
     let Some(python) = python else {
         println!("skipped: `transformers` is not installed");
         return;
