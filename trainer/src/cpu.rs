@@ -109,9 +109,7 @@ impl<T: Value> Cpu<T> {
                 }
                 apply(&rows(T::PRECISION, known, k + r), parts[0], Out::set(x, d));
                 if self.0.model.config.cut.residual {
-                    for (x, code) in x.chunks_exact_mut(d).zip(code.chunks_exact(k)) {
-                        x.iter_mut().zip(code).for_each(|(x, code)| *x += code);
-                    }
+                    add_rows((x, d), (code, k));
                 }
             }
         }
@@ -167,6 +165,13 @@ impl<T: Value> Shared<T> {
     fn idle<B>(&self, pool: &Mutex<Vec<B>>, new: impl Fn(&Self) -> B) -> B {
         let idle = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.unwrap_or_else(|| new(self))
+    }
+}
+
+/// Adds to rows of a width those of another, as far as both reach.
+fn add_rows((sums, width): (&mut [f32], usize), (more, other): (&[f32], usize)) {
+    for (sums, more) in sums.chunks_exact_mut(width).zip(more.chunks_exact(other)) {
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }
 }
 
@@ -236,9 +241,7 @@ impl<T: Value> Made<T> {
         let mut dcode: Vec<f32> =
             known.chunks_exact(k + r).flat_map(|known| &known[..k]).copied().collect();
         if model.config.cut.residual {
-            for (dcode, dx) in dcode.chunks_exact_mut(k).zip(dx.chunks_exact(d)) {
-                dcode.iter_mut().zip(dx).for_each(|(dcode, dx)| *dcode += dx);
-            }
+            add_rows((&mut dcode, k), (dx, d));
         }
         Some(dcode)
     }
@@ -326,13 +329,11 @@ impl<T: Value> Made<T> {
         if shared.model.config.squeezes() {
             of_weight(&rows_t(T::PRECISION, Self::last(self.held()), d), dcode, grads[last]);
             of_rows(&rows(T::PRECISION, dcode, k), parts[last], Out::set(&mut work.dx, d));
+            if shared.model.config.cut.residual {
+                add_rows((&mut work.dx, d), (dcode, k));
+            }
         } else {
             work.dx.copy_from_slice(dcode);
-        }
-        if shared.model.config.squeezes() && shared.model.config.cut.residual {
-            for (dx, dcode) in work.dx.chunks_exact_mut(d).zip(dcode.chunks_exact(k)) {
-                dx.iter_mut().zip(dcode).for_each(|(dx, dcode)| *dx += dcode);
-            }
         }
         let dsource = self.descend(&mut work, &mut grads);
         give(&shared.work, work);

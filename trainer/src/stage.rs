@@ -27,8 +27,10 @@ pub(crate) const KEPT_VERSIONS: usize = 8;
 const GREATEST_NORM: f64 = 1e33;
 /// Greatest norm of a gradient that is not clipped: its square is finite.
 const GREATEST_UNCLIPPED: f64 = 1e18;
-/// Greatest parameter and moment that is loaded: steps cannot carry it to infinity.
-const GREATEST_LOADED: f32 = 1e37;
+/// Greatest parameter, first and second moment that are loaded. A step moves a parameter by at most
+/// 1e8 times the first moment (where the second is 0) over the bias correction's least, 1e-3, and moments
+/// decay by a thousandth or more: all steps together stay below 1e35, so none makes a parameter infinite.
+const GREATEST_LOADED: [f32; 3] = [1e30, 1e20, 1e37];
 /// First bytes of a snapshot.
 const SNAPSHOT_MAGIC: &[u8; 8] = b"iotasnp1";
 
@@ -211,9 +213,12 @@ impl Stage {
             let text = format!("{} parameters, expected {}", params.len(), self.params.len());
             return Err(Error::Input(text));
         }
-        let bounded = |value: &f32| value.abs() <= GREATEST_LOADED;
-        if !params.iter().chain(&*adam.m).chain(&*adam.v).all(bounded) {
-            return Err(Error::Diverged("a parameter"));
+        let parts = [&*params, &*adam.m, &*adam.v];
+        for (part, greatest) in parts.into_iter().zip(GREATEST_LOADED) {
+            // NaN is beyond any bound.
+            if !part.iter().all(|value| value.abs() <= greatest) {
+                return Err(Error::Diverged("a parameter"));
+            }
         }
         if adam.v.iter().any(|value| *value < 0.0) {
             return Err(Error::Input("a second moment is negative".into()));

@@ -201,6 +201,24 @@ fn parameters_of_another_size_or_not_finite_are_refused() {
     assert_eq!(stage.params(), params);
 }
 
+/// A peer's snapshot may hold moments that no training makes: where the second is 0, the first would be
+/// divided by almost nothing.
+#[test]
+fn a_snapshot_whose_moments_would_make_parameters_infinite_is_refused() {
+    let mut stage = stages(CONTEXT, WIDTH, true).swap_remove(1);
+    let (good, count) = (stage.snapshot(), stage.param_count());
+    let first = good.len() - 8 * count;
+    for (moment, taken) in [(1e37_f32, false), (1e20, true)] {
+        let mut bytes = good.clone();
+        bytes[first..first + 4].copy_from_slice(&moment.to_le_bytes());
+        assert_eq!(stage.restore(&bytes).is_ok(), taken, "{moment}");
+    }
+    for _ in 0..50 {
+        stage.step().unwrap();
+    }
+    assert!(stage.params().iter().all(|param| param.is_finite()));
+}
+
 #[test]
 fn a_held_out_loss_of_what_does_not_belong_together_is_refused() {
     let data = Dataset::embedded(CONTEXT).unwrap();
