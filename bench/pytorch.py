@@ -2,6 +2,7 @@
 
 Prints a line of JSON with tokens per second (the median of the measured steps) and peak memory.
 Weights, gradients and moments are f32; with `--precision bf16` autocast multiplies in bf16.
+With `--body` it is the body stage of `trainer/examples/body.rs`: blocks between two narrow cuts.
 """
 
 import argparse
@@ -78,12 +79,63 @@ class Llama(nn.Module):
         return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
+class Body(nn.Module):
+    """Blocks of a middle stage, with a projection from a code and one to the next."""
+
+    def __init__(self, code, width, inner, layers, heads, groups, tokens):
+        super().__init__()
+        self.decode = nn.Linear(code, width, bias=False)
+        self.blocks = nn.ModuleList(Block(width, inner, heads, groups) for _ in range(layers))
+        self.encode = nn.Linear(width, code, bias=False)
+        half = width // heads // 2
+        angles = torch.outer(torch.arange(tokens), 500_000 ** (-torch.arange(half) / half))
+        self.register_buffer("cos", angles.cos())
+        self.register_buffer("sin", angles.sin())
+
+    def forward(self, code):
+        x = self.decode(code)
+        for block in self.blocks:
+            x = block(x, self.cos, self.sin)
+        return self.encode(x)
+
+
+def body(options):
+    """A microbatch from a code on the host to its gradient on the host, and a step."""
+    device = torch.device(options.device)
+    torch.set_default_device(device)
+    model = Body(127, 2048, 8192, 6, 32, 8, options.tokens)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), fused=True)
+    run = torch.compile(model) if options.compile else model
+    shape = (options.batch, options.tokens, 127)
+    sent = torch.randn(shape, device="cpu").pin_memory() if device.type == "cuda" else torch.randn(shape)
+    slope = 1e-4 * torch.randn(shape)
+    times = []
+    for _ in range(options.steps + 5):
+        start = time.perf_counter()
+        code = sent.to(device).requires_grad_()
+        with torch.autocast(device.type, torch.bfloat16):
+            made = run(code)
+        made.float().cpu()
+        made.backward(slope.to(made.dtype))
+        code.grad.cpu()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    speed = options.batch * options.tokens / statistics.median(times[5:])
+    print(json.dumps({"torch": torch.__version__, "tokens_per_second": speed}))
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     options.add_argument("--threads", type=int)
     options.add_argument("--steps", type=int, default=15)
     options.add_argument("--compile", action="store_true")
+    options.add_argument("--body", action="store_true")
+    options.add_argument("--device", default="cpu")
     for name, value in {
         "vocab": 4096, "width": 512, "inner": 1408, "layers": 4, "heads": 8, "groups": 8,
         "tokens": 256, "batch": 4,
@@ -93,6 +145,8 @@ def main():
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(7)
+    if options.body:
+        return body(options)
     o = options
     model = Llama(o.vocab, o.width, o.inner, o.layers, o.heads, o.groups, o.tokens)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), fused=True)

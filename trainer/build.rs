@@ -1,5 +1,6 @@
-//! Packs the embedded text: sources and documentation of well-known crates.
+//! Packs the embedded text, and compiles kernels where the feature `cuda` asks for them.
 //!
+//! The text: sources and documentation of well-known crates.
 //! They lie in the cargo registry of every machine that builds this, at the versions of Cargo.lock,
 //! so the text is real, the same everywhere, and never downloaded for its own sake. Where the
 //! registry is elsewhere (vendored builds), this workspace's own sources stand in, with a warning.
@@ -33,7 +34,51 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out, zstd::bulk::compress(&text, 15)?)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../Cargo.lock");
+    if std::env::var_os("CARGO_FEATURE_CUDA").is_some() {
+        compile_kernels()?;
+    }
     Ok(())
+}
+
+/// GPUs that kernels are compiled for; later ones compile them when they load them.
+const GPUS: [&str; 3] = ["80", "89", "90"];
+
+/// Compiles the kernels with nvcc: `$NVCC`, that of `$CUDA_HOME`, or the one on the path.
+fn compile_kernels() -> Result<(), Box<dyn Error>> {
+    let home = std::env::var_os("CUDA_HOME").map(|home| PathBuf::from(home).join("bin/nvcc"));
+    let nvcc = std::env::var_os("NVCC").map(PathBuf::from).or(home);
+    let nvcc = nvcc.unwrap_or_else(|| "nvcc".into());
+    let sources = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("src/gpu");
+    for variable in ["NVCC", "CUDA_HOME"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    println!("cargo::rerun-if-changed={}", sources.display());
+    let mut names: Vec<PathBuf> = fs::read_dir(&sources)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_, Box<dyn Error>>>()?;
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
+    names.sort();
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let unit: String =
+        names.iter().map(|path| format!("#include \"{}\"\n", path.display())).collect();
+    fs::write(out.join("kernels.cu"), unit)?;
+    let mut command = std::process::Command::new(&nvcc);
+    command.args(["-std=c++17", "-O3", "--fatbin"]);
+    for gpu in GPUS {
+        command.args(["-gencode", &format!("arch=compute_{gpu},code=sm_{gpu}")]);
+    }
+    let newest = GPUS[GPUS.len() - 1];
+    command.args(["-gencode", &format!("arch=compute_{newest},code=compute_{newest}")]);
+    command.arg("-o").arg(out.join("kernels.fatbin")).arg(out.join("kernels.cu"));
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{}` failed: {status}", nvcc.display()).into()),
+        Err(error) => Err(format!(
+            "the feature `cuda` needs nvcc, and `{}` does not run: {error}. Set CUDA_HOME to a CUDA 13 toolkit",
+            nvcc.display()
+        )
+        .into()),
+    }
 }
 
 /// The newest version of a crate in Cargo.lock.

@@ -28,6 +28,8 @@ pub enum Report {
         peer_id: String,
         /// The port it listens on.
         port: u16,
+        /// Where it computes: `cpu`, or a GPU's number and name.
+        device: String,
     },
     /// A finalized block was handled.
     Block {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use iota_trainer::Device;
 
 use crate::cli::{DemoArgs, RoleArgs, WalletFlags};
 use crate::env;
@@ -94,6 +95,8 @@ pub struct RoleSettings {
     pub checkpoints: Option<PathBuf>,
     /// Whether activations are computed again instead of kept (miners).
     pub recompute: bool,
+    /// Where to train (miners); none: the first GPU, if it will do.
+    pub device: Option<Device>,
     /// How to cheat, if at all.
     pub hostile: Option<HostileKind>,
     /// Whether events are written as JSON.
@@ -200,6 +203,7 @@ impl Surroundings {
             state,
             checkpoints: None,
             recompute: false,
+            device: None,
             hostile,
             json: args.json,
             stop_on_stdin_close: args.stop_on_stdin_close,

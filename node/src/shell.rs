@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use iota_chain::{Call, Client, Keypair};
 use iota_p2p::Handle;
-use iota_trainer::{Dataset, Reference};
+use iota_trainer::{Dataset, Device, Reference};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +78,8 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     let mut run = Run::new(manifest, dataset, reference, signer);
     run.keeps_checkpoints = settings.checkpoints.is_some();
     run.recompute = settings.recompute;
+    let device;
+    (run.device, device) = place(role, &run, settings.device)?;
     let run = Arc::new(run);
     let (peers, peer_events) = listen(settings, &client, &keys).await?;
     serve_axon(&client, settings, &hotkey, peers.port()).await?;
@@ -87,6 +89,7 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
         hotkey: hotkey.ss58(),
         peer_id: peers.peer_id().to_string(),
         port: peers.port(),
+        device,
     })?;
     let (events, inbox) = mpsc::channel::<Event>(EVENTS);
     let (batches, outbox) = mpsc::channel(EFFECTS);
@@ -125,6 +128,22 @@ fn read_text(settings: &RoleSettings, manifest: &Manifest) -> Result<Dataset> {
             .hint("pass the run's text with `--data`"));
     }
     Ok(dataset)
+}
+
+/// Where the role computes, and what that is called. Validators repeat what others did on the CPU.
+fn place(role: Role, run: &Run, wanted: Option<Device>) -> Result<(Device, String)> {
+    let check = |device: Device| device.check(&run.stage_config(0));
+    match (role, wanted) {
+        (Role::Miner, Some(device)) => {
+            let name = check(device).or_argument(format!("cannot train on `{device}`"));
+            Ok((device, name.map_err(|error| error.hint("`--device cpu` always works"))?))
+        }
+        (Role::Miner, None) if Device::HAS_CUDA => match check(Device::Cuda(0)) {
+            Ok(name) => Ok((Device::Cuda(0), name)),
+            Err(why) => Ok((Device::Cpu, format!("cpu ({why})"))),
+        },
+        _ => Ok((Device::Cpu, Device::Cpu.to_string())),
+    }
 }
 
 /// Checks that the manifest is for this chain and published by the subnet's owner, and that the

@@ -1,7 +1,5 @@
 //! AdamW over a flat parameter buffer (arXiv 1711.05101), elementwise in a fixed order.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use crate::buffer::Buffer;
@@ -12,17 +10,30 @@ use crate::ops::simd::vectorized;
 /// Keeps the denominator away from zero.
 const EPSILON: f32 = 1e-8;
 
-/// The optimizer's state: first and second moments.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Adam {
+/// The optimizer's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Moments {
     /// Decaying mean of gradients.
     pub(crate) m: Buffer<f32>,
     /// Decaying mean of squared gradients.
     pub(crate) v: Buffer<f32>,
-    /// Steps taken.
-    pub(crate) step: u32,
-    /// What the learning rate is multiplied with, beyond the settings.
+}
+
+/// The numbers of one step: whatever device takes it, it does so with these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update {
+    /// What the gradient is multiplied with: its share, clipped.
+    pub(crate) share: f32,
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    /// The learning rate.
+    pub(crate) rate: f32,
+    /// What a parameter is multiplied with.
+    pub(crate) decay: f32,
+    /// The rate over the first moment's correction.
     pub(crate) scale: f32,
+    /// One over the root of the second moment's correction.
+    pub(crate) root: f32,
 }
 
 /// Values that one task goes through; norms are summed over so many, then over tasks, so that the
@@ -55,63 +66,76 @@ pub(crate) fn accumulate(sums: &mut [f32], gradient: &[f32]) {
     });
 }
 
-impl Adam {
+impl Moments {
     /// No history.
     pub(crate) fn new(len: usize) -> Self {
-        Self { m: Buffer::new(len), v: Buffer::new(len), step: 0, scale: 1.0 }
+        Self { m: Buffer::new(len), v: Buffer::new(len) }
     }
+}
 
-    /// Takes one step along `share` times a gradient, whose norm then is `norm`, clipped as configured;
-    /// `matrices`, in order, follow Muon, with their momentum in the place of the first moment.
-    pub(crate) fn step(
-        &mut self,
-        config: &AdamConfig,
-        params: &mut [f32],
-        (gradient, share): (&[f32], f32),
-        norm: f64,
-        matrices: &[Matrix],
-    ) {
-        self.step += 1;
+impl Update {
+    /// Of step number `step`, from 1 on, along `share` times a gradient, whose norm then is `norm`; the
+    /// settings' learning rate counts `factor` times.
+    pub(crate) fn new(config: &AdamConfig, step: u32, factor: f32, share: f32, norm: f64) -> Self {
         let clip = f64::from(config.clip_milli) / 1000.0;
         let shrink = if clip > 0.0 && norm > clip { (clip / norm) as f32 } else { 1.0 };
         let beta1 = config.beta1_milli as f32 / 1000.0;
         let beta2 = config.beta2_milli as f32 / 1000.0;
         // Powers by multiplication: the same bits everywhere, unlike a library's pow.
-        let power = |base: f32| (0..self.step.min(10_000)).fold(1f64, |p, _| p * f64::from(base));
+        let power = |base: f32| (0..step.min(10_000)).fold(1f64, |p, _| p * f64::from(base));
         let (correct1, correct2) = (1.0 - power(beta1), 1.0 - power(beta2));
-        let warm = f64::from(self.step) / f64::from(config.warmup_steps.max(1));
-        let rate = f64::from(config.lr_micro) / 1e6 * warm.min(1.0) * f64::from(self.scale);
-        let decay = 1.0 - (rate * f64::from(config.weight_decay_milli) / 1000.0) as f32;
-        let scale = (rate / correct1) as f32;
-        let root = (1.0 / correct2).sqrt() as f32;
-        let elementwise =
-            |range: Range<usize>, m: &mut [f32], v: &mut [f32], params: &mut [f32]| {
-                let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-                let values = params.par_chunks_mut(CHUNK).zip(gradient[range].par_chunks(CHUNK));
-                values.zip(moments).for_each(|((params, gradient), (m, v))| {
-                    vectorized(|| {
-                        for (((param, g), m), v) in params.iter_mut().zip(gradient).zip(m).zip(v) {
-                            let g = g * share * shrink;
-                            *m = beta1 * *m + (1.0 - beta1) * g;
-                            *v = beta2 * *v + (1.0 - beta2) * g * g;
-                            *param = *param * decay - scale * *m / (v.sqrt() * root + EPSILON);
-                        }
-                    });
-                });
-            };
+        let warm = f64::from(step) / f64::from(config.warmup_steps.max(1));
+        let rate = f64::from(config.lr_micro) / 1e6 * warm.min(1.0) * f64::from(factor);
+        Self {
+            share: share * shrink,
+            beta1,
+            beta2,
+            rate: rate as f32,
+            decay: 1.0 - (rate * f64::from(config.weight_decay_milli) / 1000.0) as f32,
+            scale: (rate / correct1) as f32,
+            root: (1.0 / correct2).sqrt() as f32,
+        }
+    }
+
+    /// Takes the step; `matrices`, in order, follow Muon, with their momentum in the place of the first
+    /// moment.
+    pub(crate) fn apply(
+        &self,
+        params: &mut [f32],
+        moments: &mut Moments,
+        gradient: &[f32],
+        matrices: &[Matrix],
+    ) {
+        let Moments { m, v } = moments;
         let mut done = 0;
         for matrix in matrices {
             let (before, own) = (done..matrix.first, matrix.first..matrix.end());
-            let (m, v) = (&mut self.m, &mut self.v);
-            let plain = &mut params[before.clone()];
-            elementwise(before.clone(), &mut m[before.clone()], &mut v[before], plain);
-            let along = (&gradient[own.clone()], share * shrink);
-            matrix.step(&mut params[own.clone()], &mut m[own], along, rate as f32, decay);
+            self.elementwise(
+                &mut params[before.clone()],
+                (&mut m[before.clone()], &mut v[before.clone()]),
+                &gradient[before],
+            );
+            let along = (&gradient[own.clone()], self.share);
+            matrix.step(&mut params[own.clone()], &mut m[own], along, self.rate, self.decay);
             done = matrix.end();
         }
-        let rest = done..params.len();
-        let (m, v) = (&mut self.m[rest.clone()], &mut self.v[rest.clone()]);
-        elementwise(rest.clone(), m, v, &mut params[rest]);
+        self.elementwise(&mut params[done..], (&mut m[done..], &mut v[done..]), &gradient[done..]);
+    }
+
+    fn elementwise(&self, params: &mut [f32], (m, v): (&mut [f32], &mut [f32]), gradient: &[f32]) {
+        let Self { share, beta1, beta2, decay, scale, root, .. } = *self;
+        let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
+        let values = params.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        values.zip(moments).for_each(|((params, gradient), (m, v))| {
+            vectorized(|| {
+                for (((param, g), m), v) in params.iter_mut().zip(gradient).zip(m).zip(v) {
+                    let g = g * share;
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *v = beta2 * *v + (1.0 - beta2) * g * g;
+                    *param = *param * decay - scale * *m / (v.sqrt() * root + EPSILON);
+                }
+            });
+        });
     }
 }
 
@@ -133,11 +157,12 @@ mod tests {
             muon: false,
         };
         let mut params = [1.0f32, -2.0];
-        let mut adam = Adam::new(2);
+        let mut moments = Moments::new(2);
         let mut expected = [1.0f64, -2.0];
         let (mut m, mut v) = ([0f64; 2], [0f64; 2]);
         for (t, gradient) in [[0.5f32, 0.1], [-0.2, 0.4]].iter().enumerate() {
-            adam.step(&config, &mut params, (gradient, 1.0), norm(gradient), &[]);
+            let update = Update::new(&config, t as u32 + 1, 1.0, 1.0, norm(gradient));
+            update.apply(&mut params, &mut moments, gradient, &[]);
             for i in 0..2 {
                 let g = f64::from(gradient[i]);
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -163,8 +188,9 @@ mod tests {
             warmup_steps: 0,
             muon: false,
         };
-        let mut adam = Adam::new(2);
-        adam.step(&config, &mut [0.0, 0.0], (&[30.0, 40.0], 1.0), 50.0, &[]);
-        assert!((norm(&adam.m) - 1.0).abs() < 1e-6);
+        let mut moments = Moments::new(2);
+        let update = Update::new(&config, 1, 1.0, 1.0, 50.0);
+        update.apply(&mut [0.0, 0.0], &mut moments, &[30.0, 40.0], &[]);
+        assert!((norm(&moments.m) - 1.0).abs() < 1e-6);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Code {
 ///
 /// # Errors
 /// [`Error::Diverged`] for a value that is not finite, or too large for int8.
-pub(crate) fn encode(values: &[f32], width: usize, int8: bool) -> Result<Vec<u8>, Error> {
+pub fn encode(values: &[f32], width: usize, int8: bool) -> Result<Vec<u8>, Error> {
     let limit = if int8 { 127.0 * power(MAX_EXPONENT) } else { f32::MAX };
     // NaN is beyond any limit.
     if !values.iter().all(|value| value.abs() <= limit) {

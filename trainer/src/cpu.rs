@@ -1,14 +1,18 @@
-//! Passes of a stage on the CPU, with activations in f32 or bf16.
+//! A stage on the CPU, with activations in f32 or bf16.
 //!
 //! Buffers of passes and of their backward halves are made once and used again: after as many passes as
 //! are in flight at a time, nothing of their size is allocated any more.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::Error;
+use crate::adam::{Moments, Update, accumulate, norm as length};
 use crate::block::{Kept, Scratch, Shape, TENSORS};
 use crate::buffer::Buffer;
-use crate::engine::{Engine, Pass, Source};
+use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
 use crate::model::Model;
+use crate::muon::Matrix;
 use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
 use crate::ops::loss::{Head, logits};
 use crate::ops::norm;
@@ -18,8 +22,18 @@ use crate::ops::value::Value;
 #[cfg(test)]
 mod plain;
 
-/// A stage on the CPU.
-pub(crate) struct Cpu<T: Value>(Arc<Shared<T>>);
+/// A stage's parameters, its optimizer's state, and what its passes share.
+pub(crate) struct Cpu<T: Value> {
+    shared: Arc<Shared<T>>,
+    params: Arc<Buffer<f32>>,
+    moments: Moments,
+    /// What follows Muon.
+    matrices: Vec<Matrix>,
+    /// Of the microbatches kept.
+    gradient: Buffer<f32>,
+    /// Of the latest one.
+    fresh: Buffer<f32>,
+}
 
 struct Shared<T: Value> {
     model: Model,
@@ -63,14 +77,94 @@ struct Made<T: Value> {
 impl<T: Value> Cpu<T> {
     pub(crate) fn new(model: Model, recomputes: bool) -> Self {
         let shape = Shape::new(&model.config.model);
+        let params = Arc::new(Buffer::of(&model.initial()));
+        let len = params.len();
+        let matrices = if model.config.adam.muon { model.inner() } else { Vec::new() };
         let (passes, work) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { model, shape, recomputes, passes, work }))
+        Self {
+            shared: Arc::new(Shared { model, shape, recomputes, passes, work }),
+            params,
+            moments: Moments::new(len),
+            matrices,
+            gradient: Buffer::new(len),
+            fresh: Buffer::new(len),
+        }
     }
 }
 
 impl<T: Value> Engine for Cpu<T> {
-    fn forward(&self, params: &Arc<Buffer<f32>>, source: Source<'_>) -> Box<dyn Pass> {
-        in_pool(|| self.run(params, source))
+    fn weights(&self) -> Weights {
+        Arc::clone(&self.params) as Weights
+    }
+
+    fn upload(&self, params: &[f32]) -> Result<Weights, Error> {
+        Ok(Arc::new(Buffer::of(params)))
+    }
+
+    fn params(&self) -> &[f32] {
+        &self.params
+    }
+
+    fn moments(&self) -> [Vec<f32>; 2] {
+        [self.moments.m.to_vec(), self.moments.v.to_vec()]
+    }
+
+    fn load(&mut self, params: &[f32], moments: Option<[&[f32]; 2]>) -> Result<(), Error> {
+        self.params = Arc::new(Buffer::of(params));
+        self.moments = match moments {
+            Some([m, v]) => Moments { m: Buffer::of(m), v: Buffer::of(v) },
+            None => Moments::new(params.len()),
+        };
+        Ok(())
+    }
+
+    fn forward(&self, weights: &Weights, source: Source<'_>) -> Result<Box<dyn Pass>, Error> {
+        let params = Arc::clone(weights).downcast().expect("a stage has one engine");
+        Ok(Box::new(in_pool(|| self.shared.run(params, source))))
+    }
+
+    fn backward(&mut self, pass: Box<dyn Pass>, dcode: &[f32]) -> Result<Option<Vec<f32>>, Error> {
+        let mut pass = own::<Made<T>>(pass);
+        Ok(in_pool(|| pass.descend_from_code(dcode, &mut self.fresh)))
+    }
+
+    fn loss_backward(&mut self, pass: Box<dyn Pass>, targets: &[u32]) -> Result<Loss, Error> {
+        let mut pass = own::<Made<T>>(pass);
+        Ok(in_pool(|| pass.descend_from_loss(targets, &mut self.fresh)))
+    }
+
+    fn fresh_norm(&self) -> Result<f64, Error> {
+        Ok(length(&self.fresh))
+    }
+
+    fn keep(&mut self, begins: bool) -> Result<(), Error> {
+        if begins {
+            std::mem::swap(&mut self.gradient, &mut self.fresh);
+        } else {
+            accumulate(&mut self.gradient, &self.fresh);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), Error> {
+        self.gradient.fill(0.0);
+        Ok(())
+    }
+
+    fn norm(&self) -> Result<f64, Error> {
+        Ok(length(&self.gradient))
+    }
+
+    fn step(&mut self, update: &Update) -> Result<(), Error> {
+        // Copied only while somebody needs them as they are.
+        let params = Arc::make_mut(&mut self.params);
+        update.apply(params, &mut self.moments, &self.gradient, &self.matrices);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn fresh(&self) -> Vec<f32> {
+        self.fresh.to_vec()
     }
 }
 
@@ -79,12 +173,12 @@ fn in_pool<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| body())
 }
 
-impl<T: Value> Cpu<T> {
-    fn run(&self, params: &Arc<Buffer<f32>>, source: Source<'_>) -> Box<dyn Pass> {
-        let mut buffers = self.0.idle(&self.0.passes, Shared::buffers);
-        let mut work = self.0.idle(&self.0.work, Shared::work);
-        let parts = self.0.model.parts(params);
-        let (d, k) = (self.0.shape.width, self.0.model.code_width());
+impl<T: Value> Shared<T> {
+    fn run(self: &Arc<Self>, params: Arc<Buffer<f32>>, source: Source<'_>) -> Made<T> {
+        let mut buffers = self.idle(&self.passes, Self::buffers);
+        let mut work = self.idle(&self.work, Self::work);
+        let parts = self.model.parts(&params);
+        let (d, k) = (self.shape.width, self.model.code_width());
         let x = &mut buffers.x[0];
         match source {
             Source::Tokens(tokens) => {
@@ -94,11 +188,11 @@ impl<T: Value> Cpu<T> {
                     x.copy_from_slice(&parts[0][*token as usize * d..][..d]);
                 }
             }
-            Source::Code(code, _) if !self.0.model.config.squeezes() => x.copy_from_slice(code),
+            Source::Code(code, _) if !self.model.config.squeezes() => x.copy_from_slice(code),
             Source::Code(code, tokens) => {
                 buffers.tokens.clear();
                 buffers.tokens.extend(tokens);
-                let (r, known) = (self.0.model.token_width(), &mut buffers.known);
+                let (r, known) = (self.model.token_width(), &mut buffers.known);
                 for (at, (known, code)) in
                     known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)).enumerate()
                 {
@@ -108,21 +202,20 @@ impl<T: Value> Cpu<T> {
                     }
                 }
                 apply(&rows(T::PRECISION, known, k + r), parts[0], Out::set(x, d));
-                if self.0.model.config.cut.residual {
+                if self.model.config.cut.residual {
                     add_rows((x, d), (code, k));
                 }
             }
         }
-        for index in 0..self.0.layers() {
+        for index in 0..self.layers() {
             let (x, out) = buffers.x.split_at_mut(index + 1);
-            let kept = if self.0.recomputes { &mut work.kept[0] } else { &mut buffers.kept[index] };
+            let kept = if self.recomputes { &mut work.kept[0] } else { &mut buffers.kept[index] };
             let scratch = &mut work.scratch;
-            let weights = &parts[self.0.model.before_blocks() + index * TENSORS..][..TENSORS];
-            self.0.shape.forward(weights, &x[index], &mut out[0], kept, scratch);
+            let weights = &parts[self.model.before_blocks() + index * TENSORS..][..TENSORS];
+            self.shape.forward(weights, &x[index], &mut out[0], kept, scratch);
         }
-        give(&self.0.work, work);
-        let (shared, params) = (Arc::clone(&self.0), Arc::clone(params));
-        Box::new(Made { shared, params, buffers: Some(buffers) })
+        give(&self.work, work);
+        Made { shared: Arc::clone(self), params, buffers: Some(buffers) }
     }
 }
 
@@ -248,28 +341,20 @@ impl<T: Value> Made<T> {
 }
 
 impl<T: Value> Pass for Made<T> {
-    fn code(&mut self) -> Vec<f32> {
-        in_pool(|| self.make_code())
+    fn code(&mut self) -> Result<Vec<f32>, Error> {
+        Ok(in_pool(|| self.make_code()))
     }
 
-    fn losses(&mut self, targets: &[u32]) -> Vec<f32> {
-        in_pool(|| self.measure(targets))
+    fn losses(&mut self, targets: &[u32]) -> Result<Vec<f32>, Error> {
+        Ok(in_pool(|| self.measure(targets)))
     }
 
-    fn logits(&mut self, token: usize) -> Vec<f32> {
-        in_pool(|| self.predict(token))
+    fn logits(&mut self, token: usize) -> Result<Vec<f32>, Error> {
+        Ok(in_pool(|| self.predict(token)))
     }
 
-    fn backward(mut self: Box<Self>, dcode: &[f32], gradient: &mut [f32]) -> Option<Vec<f32>> {
-        in_pool(|| self.descend_from_code(dcode, gradient))
-    }
-
-    fn loss_backward(
-        mut self: Box<Self>,
-        targets: &[u32],
-        gradient: &mut [f32],
-    ) -> (f32, Option<Vec<f32>>) {
-        in_pool(|| self.descend_from_loss(targets, gradient))
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 
@@ -340,11 +425,7 @@ impl<T: Value> Made<T> {
         dsource
     }
 
-    fn descend_from_loss(
-        &mut self,
-        targets: &[u32],
-        gradient: &mut [f32],
-    ) -> (f32, Option<Vec<f32>>) {
+    fn descend_from_loss(&mut self, targets: &[u32], gradient: &mut [f32]) -> Loss {
         let shared = Arc::clone(&self.shared);
         let params = Arc::clone(&self.params);
         let parts = shared.model.parts(&params);
@@ -376,7 +457,7 @@ mod tests {
 
     /// Bytes of buffers as they are made.
     fn made<T: Value>(cpu: &Cpu<T>) -> (u64, u64) {
-        let (buffers, work) = (cpu.0.buffers(), cpu.0.work());
+        let (buffers, work) = (cpu.shared.buffers(), cpu.shared.work());
         let x = buffers.x.iter().chain([&buffers.known]).map(|x| size_of_val(&**x)).sum::<usize>();
         let kept: usize = buffers.kept.iter().map(Kept::bytes).sum();
         let Work { kept: again, scratch, dx, inverse, logits, losses } = work;
@@ -403,9 +484,8 @@ mod tests {
         #[test]
         fn buffers_are_used_again(config in stage()) {
             let cpu = Cpu::<f32>::new(Model::new(&config), false);
-            let params = Arc::new(Buffer::of(&cpu.0.model.initial()));
-            let tokens = vec![0; cpu.0.rows()];
-            let code = vec![0.5; cpu.0.rows() * cpu.0.model.code_width()];
+            let tokens = vec![0; cpu.shared.rows()];
+            let code = vec![0.5; cpu.shared.rows() * cpu.shared.model.code_width()];
             let beside = if config.cut.token_width > 0 { &tokens[..] } else { &[] };
             for _ in 0..3 {
                 let source = if config.is_head() {
@@ -413,10 +493,11 @@ mod tests {
                 } else {
                     Source::Code(&code, beside)
                 };
-                let two = [cpu.forward(&params, source), cpu.forward(&params, source)];
+                let weights = cpu.weights();
+                let two = [cpu.forward(&weights, source), cpu.forward(&weights, source)];
                 drop(two);
-                prop_assert_eq!(cpu.0.passes.lock().unwrap().len(), 2);
-                prop_assert_eq!(cpu.0.work.lock().unwrap().len(), 1);
+                prop_assert_eq!(cpu.shared.passes.lock().unwrap().len(), 2);
+                prop_assert_eq!(cpu.shared.work.lock().unwrap().len(), 1);
             }
         }
     }

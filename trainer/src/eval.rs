@@ -1,8 +1,5 @@
 //! The held-out loss of a whole model, through all its cuts, as its stages would compute it.
 
-use std::sync::Arc;
-
-use crate::buffer::Buffer;
 use crate::stage::{Input, Stage};
 use crate::{Dataset, Error, code};
 
@@ -36,8 +33,8 @@ pub fn held_out_loss(
             return Err(Error::Input("parameters of another stage".into()));
         }
     }
-    let params: Vec<Arc<Buffer<f32>>> =
-        params.iter().map(|params| Arc::new(Buffer::of(params))).collect();
+    let weights = stages.iter().zip(params).map(|(stage, params)| stage.upload(params));
+    let weights = weights.collect::<Result<Vec<_>, _>>()?;
     let sequences: Vec<Vec<u32>> = data.held_out().collect();
     let (mut sum, mut count) = (0f64, 0u64);
     for microbatch in sequences.chunks_exact(batch.max(1) as usize) {
@@ -47,12 +44,12 @@ pub fn held_out_loss(
         let mut wire = Vec::new();
         for (index, stage) in others.iter().enumerate() {
             let input = Input::of(stage, index, &wire, &inputs);
-            let code = stage.forward_with(&params[index], input)?;
+            let code = stage.forward_with(&weights[index], input)?;
             let zeroed = ablation == Ablation::ZeroCut(index as u16);
             wire = if zeroed { code::zeroed_code(&code)? } else { code };
         }
         let input = Input::of(tail, others.len(), &wire, &inputs);
-        let losses = tail.losses(&params[others.len()], input, &targets)?;
+        let losses = tail.losses(&weights[others.len()], input, &targets)?;
         sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         count += losses.len() as u64;
     }

@@ -20,9 +20,12 @@ pub mod code;
 mod config;
 mod cpu;
 mod data;
+mod device;
 mod engine;
 mod eval;
 mod export;
+#[cfg(any(test, feature = "cuda"))]
+mod gpu;
 mod model;
 mod muon;
 mod ops;
@@ -36,6 +39,7 @@ pub use checkpoint::Checkpoint;
 pub use code::{code_values, scrambled_code, zeroed_code};
 pub use config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
 pub use data::{Dataset, DatasetManifest, Shard};
+pub use device::Device;
 pub use eval::{Ablation, held_out_loss};
 pub use export::{needs_code, to_hugging_face};
 pub use plan::StagePlan;
@@ -67,6 +71,14 @@ pub enum Error {
     /// A gradient or parameter became NaN or infinite.
     #[error("training diverged: {0} is not finite")]
     Diverged(&'static str),
+    /// A device that refuses, or fails.
+    #[error("{device}: {problem}")]
+    Device {
+        /// Which one.
+        device: String,
+        /// What it says.
+        problem: String,
+    },
     /// Text that cannot be read.
     #[error("cannot read {path}")]
     Read {

@@ -7,19 +7,14 @@
 //! microbatch from its input bytes ([`Stage::replay`]).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Error;
-use crate::adam::{Adam, accumulate, norm};
-use crate::buffer::Buffer;
+use crate::adam::Update;
 use crate::checkpoint::Checkpoint;
 use crate::code;
-use crate::config::{Precision, StageConfig};
-use crate::cpu::Cpu;
-use crate::engine::{Engine, Pass, Source};
-use crate::model::Model;
-use crate::muon::Matrix;
+use crate::config::StageConfig;
+use crate::engine::{Engine, Pass, Source, Weights};
+use crate::{Device, Error};
 
 /// Parameter versions at which a backward pass can be, the present one included.
 pub(crate) const KEPT_VERSIONS: usize = 8;
@@ -96,12 +91,14 @@ impl std::fmt::Debug for Flight {
     }
 }
 
-/// How a stage computes, which changes no result.
+/// How a stage computes, which changes no result but for the rounding of another device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Microbatches in flight keep the inputs of blocks alone; the rest is computed again (activation
     /// recomputation): a third more work, and less memory.
     pub recompute: bool,
+    /// Where it computes.
+    pub device: Device,
     /// Earlier versions are kept, so that [`Stage::replay`] can go back to them.
     pub keep_versions: bool,
 }
@@ -111,16 +108,12 @@ pub struct Stage {
     config: StageConfig,
     options: Options,
     engine: Box<dyn Engine>,
-    /// What follows Muon.
-    matrices: Vec<Matrix>,
-    params: Arc<Buffer<f32>>,
     /// Earlier versions.
-    versions: VecDeque<(u32, Arc<Buffer<f32>>)>,
-    adam: Adam,
-    /// Of the microbatches accumulated.
-    gradient: Buffer<f32>,
-    /// Of the latest one.
-    fresh: Buffer<f32>,
+    versions: VecDeque<(u32, Weights)>,
+    /// Steps taken.
+    version: u32,
+    /// What the learning rate is multiplied with, beyond the settings.
+    rate: f32,
     accumulated: u32,
     /// Which loading of parameters this is, over all stages of the process.
     era: u64,
@@ -147,24 +140,13 @@ impl Stage {
     /// As [`Stage::new`].
     pub fn with(config: &StageConfig, options: Options) -> Result<Self, Error> {
         config.validate()?;
-        let model = Model::new(config);
-        let params = Arc::new(Buffer::of(&model.initial()));
-        let len = params.len();
-        let matrices = if config.adam.muon { model.inner() } else { Vec::new() };
-        let engine: Box<dyn Engine> = match config.model.precision {
-            Precision::F32 => Box::new(Cpu::<f32>::new(model, options.recompute)),
-            Precision::Bf16 => Box::new(Cpu::<half::bf16>::new(model, options.recompute)),
-        };
         Ok(Self {
             config: *config,
             options,
-            engine,
-            matrices,
-            params,
+            engine: options.device.engine(config, options)?,
             versions: VecDeque::new(),
-            adam: Adam::new(len),
-            gradient: Buffer::new(len),
-            fresh: Buffer::new(len),
+            version: 0,
+            rate: 1.0,
             accumulated: 0,
             era: next_era(),
         })
@@ -173,13 +155,14 @@ impl Stage {
     /// Number of parameters.
     #[must_use]
     pub fn param_count(&self) -> usize {
-        self.params.len()
+        self.params().len()
     }
 
-    /// The parameters, flat, in the order of the architecture.
+    /// The parameters, flat, in the order of the architecture. NaN where a device has failed to give them,
+    /// which whatever is done next will tell.
     #[must_use]
     pub fn params(&self) -> &[f32] {
-        &self.params
+        self.engine.params()
     }
 
     /// Whether it takes tokens beside the code.
@@ -191,7 +174,7 @@ impl Stage {
     /// Steps taken since the parameters were loaded.
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.adam.step
+        self.version
     }
 
     /// Microbatches whose gradients wait for the next step.
@@ -205,26 +188,34 @@ impl Stage {
     /// # Errors
     /// [`Error::Input`] for another number of parameters, [`Error::Diverged`] for a NaN.
     pub fn load_params(&mut self, params: &[f32]) -> Result<(), Error> {
-        self.set(Buffer::of(params), Adam::new(params.len()))
+        self.set(params, None, 0)
     }
 
-    fn set(&mut self, params: Buffer<f32>, adam: Adam) -> Result<(), Error> {
-        if params.len() != self.params.len() {
-            let text = format!("{} parameters, expected {}", params.len(), self.params.len());
+    fn set(
+        &mut self,
+        params: &[f32],
+        moments: Option<[&[f32]; 2]>,
+        version: u32,
+    ) -> Result<(), Error> {
+        let [m, v] = moments.unwrap_or_default();
+        let expected = self.param_count();
+        let lengths = [params.len(), m.len(), v.len()];
+        if lengths != [expected; 3] && (lengths[0] != expected || moments.is_some()) {
+            let text = format!("{} parameters, expected {expected}", params.len());
             return Err(Error::Input(text));
         }
-        let parts = [&*params, &*adam.m, &*adam.v];
-        for (part, greatest) in parts.into_iter().zip(GREATEST_LOADED) {
+        for (part, greatest) in [params, m, v].into_iter().zip(GREATEST_LOADED) {
             // NaN is beyond any bound.
             if !part.iter().all(|value| value.abs() <= greatest) {
                 return Err(Error::Diverged("a parameter"));
             }
         }
-        if adam.v.iter().any(|value| *value < 0.0) {
+        if v.iter().any(|value| *value < 0.0) {
             return Err(Error::Input("a second moment is negative".into()));
         }
-        self.params = Arc::new(params);
-        self.adam = adam;
+        self.engine.load(params, moments)?;
+        self.version = version;
+        self.rate = 1.0;
         self.versions.clear();
         self.accumulated = 0;
         self.era = next_era();
@@ -234,11 +225,12 @@ impl Stage {
     /// Parameters, moments and version as canonical bytes. What is accumulated is not part of it.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(16 + self.params.len() * 12);
+        let [m, v] = self.engine.moments();
+        let mut bytes = Vec::with_capacity(16 + m.len() * 12);
         bytes.extend(SNAPSHOT_MAGIC);
-        bytes.extend(self.adam.step.to_le_bytes());
-        bytes.extend((self.params.len() as u32).to_le_bytes());
-        let values = self.params.iter().chain(&*self.adam.m).chain(&*self.adam.v);
+        bytes.extend(self.version.to_le_bytes());
+        bytes.extend((m.len() as u32).to_le_bytes());
+        let values = self.params().iter().chain(&m).chain(&v);
         values.for_each(|value| bytes.extend(value.to_le_bytes()));
         bytes
     }
@@ -249,19 +241,20 @@ impl Stage {
     /// [`Error::Input`] for bytes that are no snapshot of this stage.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let (step, values) = read_snapshot(bytes)?;
-        let len = values.len() / 3;
-        let part = |index: usize| Buffer::of(&values[index * len..(index + 1) * len]);
-        self.set(part(0), Adam { m: part(1), v: part(2), step, scale: 1.0 })
+        let (params, moments) = values.split_at(values.len() / 3);
+        let (m, v) = moments.split_at(moments.len() / 2);
+        self.set(params, Some([m, v]), step)
     }
 
     /// The stage as it is, to be written. What is accumulated is not part of it.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
+        let [m, v] = self.engine.moments();
         Checkpoint {
             config: self.config,
-            params: self.params.to_vec(),
-            moments: Some((self.adam.m.to_vec(), self.adam.v.to_vec())),
-            step: self.adam.step,
+            params: self.params().to_vec(),
+            moments: Some((m, v)),
+            step: self.version,
             notes: HashMap::new(),
         }
     }
@@ -277,8 +270,7 @@ impl Stage {
         if checkpoint.config != self.config {
             return Err(Error::Input("the checkpoint is of a stage with other settings".into()));
         }
-        let (m, v, step) = (Buffer::of(m), Buffer::of(v), checkpoint.step);
-        self.set(Buffer::of(&checkpoint.params), Adam { m, v, step, scale: 1.0 })
+        self.set(&checkpoint.params, Some([m, v]), checkpoint.step)
     }
 
     /// The code of an input, at the present version. Head and body stages.
@@ -286,17 +278,22 @@ impl Stage {
     /// # Errors
     /// [`Error::Input`] for an input that does not fit the stage.
     pub fn forward(&self, input: Input<'_>) -> Result<Vec<u8>, Error> {
-        self.forward_with(&self.params, input)
+        self.forward_with(&self.engine.weights(), input)
+    }
+
+    /// Parameters of this stage, to compute with besides its own.
+    pub(crate) fn upload(&self, params: &[f32]) -> Result<Weights, Error> {
+        self.engine.upload(params)
     }
 
     pub(crate) fn forward_with(
         &self,
-        params: &Arc<Buffer<f32>>,
+        weights: &Weights,
         input: Input<'_>,
     ) -> Result<Vec<u8>, Error> {
         self.expect_tail(false)?;
-        let mut pass = self.pass(params, input)?;
-        self.encode(&pass.code())
+        let mut pass = self.pass(weights, input)?;
+        self.encode(&pass.code()?)
     }
 
     /// As [`Stage::forward`], keeping what [`Stage::land`] needs.
@@ -305,8 +302,8 @@ impl Stage {
     /// As [`Stage::forward`].
     pub fn depart(&self, input: Input<'_>) -> Result<(Vec<u8>, Flight), Error> {
         self.expect_tail(false)?;
-        let mut pass = self.pass(&self.params, input)?;
-        let code = self.encode(&pass.code())?;
+        let mut pass = self.pass(&self.engine.weights(), input)?;
+        let code = self.encode(&pass.code()?)?;
         Ok((code, Flight { pass, era: self.era, version: self.version() }))
     }
 
@@ -328,18 +325,18 @@ impl Stage {
         self.descend(flight.pass, &grad)
     }
 
-    fn pass(&self, params: &Arc<Buffer<f32>>, input: Input<'_>) -> Result<Box<dyn Pass>, Error> {
+    fn pass(&self, weights: &Weights, input: Input<'_>) -> Result<Box<dyn Pass>, Error> {
         match (input, self.config.is_head()) {
             (Input::Tokens(tokens), true) => {
                 self.check_tokens(tokens)?;
-                Ok(self.engine.forward(params, Source::Tokens(tokens)))
+                self.engine.forward(weights, Source::Tokens(tokens))
             }
             (Input::Code(bytes), false) if self.config.cut.token_width == 0 => {
-                Ok(self.engine.forward(params, Source::Code(&self.values(bytes)?, &[])))
+                self.engine.forward(weights, Source::Code(&self.values(bytes)?, &[]))
             }
             (Input::CodeAndTokens(bytes, tokens), false) if self.config.cut.token_width > 0 => {
                 self.check_tokens(tokens)?;
-                Ok(self.engine.forward(params, Source::Code(&self.values(bytes)?, tokens)))
+                self.engine.forward(weights, Source::Code(&self.values(bytes)?, tokens))
             }
             (Input::Tokens(_), false) => Err(Error::Input("only a head takes tokens alone".into())),
             (_, true) => Err(Error::Input("a head takes tokens, not a code".into())),
@@ -349,7 +346,7 @@ impl Stage {
     }
 
     fn descend(&mut self, pass: Box<dyn Pass>, grad: &[f32]) -> Result<Option<Vec<u8>>, Error> {
-        let dsource = pass.backward(grad, &mut self.fresh);
+        let dsource = self.engine.backward(pass, grad)?;
         let dsource = dsource.map(|values| self.encode(&values)).transpose()?;
         self.accumulate()?;
         Ok(dsource)
@@ -381,10 +378,10 @@ impl Stage {
         grad: &[u8],
     ) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
         self.expect_tail(false)?;
-        let params = self.at_version(version)?;
+        let weights = self.at_version(version)?;
         let grad = self.values(grad)?;
-        let mut pass = self.pass(&params, input)?;
-        let code = self.encode(&pass.code())?;
+        let mut pass = self.pass(&weights, input)?;
+        let code = self.encode(&pass.code()?)?;
         let dsource = self.descend(pass, &grad)?;
         Ok((code, dsource))
     }
@@ -401,8 +398,8 @@ impl Stage {
     ) -> Result<TailOutput, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        let pass = self.pass(&self.params, input)?;
-        let (loss, dcode) = pass.loss_backward(targets, &mut self.fresh);
+        let pass = self.pass(&self.engine.weights(), input)?;
+        let (loss, dcode) = self.engine.loss_backward(pass, targets)?;
         if !loss.is_finite() {
             return Err(Error::Diverged("the loss"));
         }
@@ -413,30 +410,30 @@ impl Stage {
 
     /// Loss of each token at the tail, without a gradient.
     pub(crate) fn losses_now(&self, input: Input<'_>, targets: &[u32]) -> Result<Vec<f32>, Error> {
-        self.losses(&self.params, input, targets)
+        self.losses(&self.engine.weights(), input, targets)
     }
 
     /// The logits that a tail has after one of the microbatch's tokens.
     pub(crate) fn logits(&self, input: Input<'_>, token: usize) -> Result<Vec<f32>, Error> {
         self.expect_tail(true)?;
-        Ok(self.pass(&self.params, input)?.logits(token))
+        self.pass(&self.engine.weights(), input)?.logits(token)
     }
 
     /// Loss of each token at the tail with given parameters, without a gradient.
     pub(crate) fn losses(
         &self,
-        params: &Arc<Buffer<f32>>,
+        weights: &Weights,
         input: Input<'_>,
         targets: &[u32],
     ) -> Result<Vec<f32>, Error> {
         self.expect_tail(true)?;
         self.check_tokens(targets)?;
-        Ok(self.pass(params, input)?.losses(targets))
+        self.pass(weights, input)?.losses(targets)
     }
 
     /// Multiplies the learning rate of the next steps: a schedule over a run.
     pub(crate) fn scale_rate(&mut self, factor: f32) {
-        self.adam.scale = factor;
+        self.rate = factor;
     }
 
     /// Takes an AdamW step along the mean of the accumulated gradients.
@@ -445,38 +442,38 @@ impl Stage {
     /// [`Error::Diverged`] when the gradient, a parameter or a moment is not finite,
     /// [`Error::Input`] when steps can no longer be counted; the stage stays as it was then.
     pub fn step(&mut self) -> Result<StepInfo, Error> {
-        if self.adam.step == u32::MAX {
+        if self.version == u32::MAX {
             return Err(Error::Input("no more steps can be counted".into()));
         }
         let microbatches = self.accumulated;
         if microbatches == 0 {
-            self.gradient.fill(0.0);
+            self.engine.clear()?;
         }
         let share = 1.0 / microbatches.max(1) as f32;
-        let norm = norm(&self.gradient) * f64::from(share);
+        let norm = self.engine.norm()? * f64::from(share);
         // Whatever is within these bounds leaves parameters and moments finite.
         if !norm.is_finite() || self.config.adam.clip_milli == 0 && norm > GREATEST_UNCLIPPED {
             return Err(Error::Diverged("the gradient"));
         }
         if self.options.keep_versions {
-            self.versions.push_back((self.version(), Arc::clone(&self.params)));
+            self.versions.push_back((self.version, self.engine.weights()));
             if self.versions.len() >= KEPT_VERSIONS {
                 self.versions.pop_front();
             }
         }
-        // Copied only while somebody needs them as they are.
-        let params = Arc::make_mut(&mut self.params);
-        self.adam.step(&self.config.adam, params, (&self.gradient, share), norm, &self.matrices);
+        let update = Update::new(&self.config.adam, self.version + 1, self.rate, share, norm);
+        self.engine.step(&update)?;
+        self.version += 1;
         self.accumulated = 0;
         Ok(StepInfo { grad_norm: norm as f32, microbatches })
     }
 
-    fn at_version(&self, version: u32) -> Result<Arc<Buffer<f32>>, Error> {
+    fn at_version(&self, version: u32) -> Result<Weights, Error> {
         if version == self.version() {
-            return Ok(Arc::clone(&self.params));
+            return Ok(self.engine.weights());
         }
         let found = self.versions.iter().find(|(kept, _)| *kept == version);
-        found.map(|(_, params)| Arc::clone(params)).ok_or_else(|| self.gone(version))
+        found.map(|(_, weights)| weights.clone()).ok_or_else(|| self.gone(version))
     }
 
     fn gone(&self, version: u32) -> Error {
@@ -528,15 +525,11 @@ impl Stage {
     /// Adds the latest gradient to the others.
     fn accumulate(&mut self) -> Result<(), Error> {
         // A peer's finite numbers may overflow, and must not spoil what waits here.
-        let norm = norm(&self.fresh);
+        let norm = self.engine.fresh_norm()?;
         if !(norm <= GREATEST_NORM && self.accumulated < 1 << 16) {
             return Err(Error::Diverged("the gradient"));
         }
-        if self.accumulated == 0 {
-            std::mem::swap(&mut self.gradient, &mut self.fresh);
-        } else {
-            accumulate(&mut self.gradient, &self.fresh);
-        }
+        self.engine.keep(self.accumulated == 0)?;
         self.accumulated += 1;
         Ok(())
     }

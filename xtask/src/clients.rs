@@ -59,6 +59,29 @@ pub(crate) fn torch(root: &Path) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// The CUDA compiler, from PyPI, made if it is missing; what `CUDA_HOME` names. A toolkit that is named or
+/// installed already is used as it is.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn cuda(root: &Path) -> Result<Option<PathBuf>, String> {
+    let is_there = |nvcc: &str| Command::new(nvcc).arg("--version").output().is_ok();
+    if std::env::var_os("CUDA_HOME").is_some() || is_there("nvcc") {
+        return Ok(None);
+    }
+    let pins = root.join("xtask/cuda.txt");
+    let cache = cache().ok_or("there is no home directory")?;
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(&pins).map_err(|error| error.to_string())?.hash(&mut hasher);
+    let folder = cache.join(format!("iota/cuda-{:016x}", hasher.finish()));
+    python(&pins, &folder)?;
+    let packages = folder.join("lib");
+    let versions = std::fs::read_dir(&packages).map_err(|error| error.to_string())?;
+    let homes = versions.flatten().map(|entry| entry.path().join("site-packages/nvidia/cu13"));
+    let home = homes.into_iter().find(|home| home.join("bin/nvcc").exists());
+    home.map(Some).ok_or_else(|| format!("no nvcc in {}", packages.display()))
+}
+
 /// A virtual environment with the packages of a requirements file.
 fn python(requirements: &Path, folder: &Path) -> Result<(), String> {
     fresh(folder, || {

@@ -23,10 +23,12 @@ Commands:
   lint     clippy over all targets, warnings are errors
   tidy     rules of the repository: file sizes, headers, crate edges
   unit     unit, property, in-process, process-level and doc tests
+  cuda     compile the kernels for GPUs and lint what launches them; needs no GPU
   doc      build the documentation, warnings are errors
   deny     licences, bans and sources of dependencies, if `cargo-deny` is installed
   bench    run the benchmarks
-  pytorch  a training step here and in PyTorch by turns, with ratios
+  gpu      test the kernels on a GPU
+  pytorch  a training step here and in PyTorch by turns, with ratios; `--cuda` on a GPU
 ";
 
 fn main() -> ExitCode {
@@ -39,18 +41,12 @@ fn main() -> ExitCode {
         "lint" => &[Step::Lint],
         "tidy" => &[Step::Tidy],
         "unit" => &[Step::Unit],
+        "cuda" => &[Step::Cuda],
         "doc" => &[Step::Doc],
         "deny" => &[Step::Deny],
         "bench" => &[Step::Bench],
-        "pytorch" => {
-            return match steps::pytorch(&rest) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    say(&format!("error: {error:#}"));
-                    ExitCode::FAILURE
-                }
-            };
-        }
+        "pytorch" => return ended(steps::pytorch(&rest)),
+        "gpu" => return ended(steps::gpu()),
         "" | "help" | "-h" | "--help" => {
             say(USAGE);
             return ExitCode::SUCCESS;
@@ -68,6 +64,14 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    if let Err(error) = result {
+        say(&format!("error: {error:#}"));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints one line of this program's own; a closed pipe is no error of ours.

@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Tidy,
     /// All tests.
     Unit,
+    /// The trainer with its GPU kernels.
+    Cuda,
     /// Rustdoc.
     Doc,
     /// Dependencies.
@@ -43,8 +45,8 @@ enum Outcome {
 
 impl Step {
     /// What `cargo xtask test` runs: cheap steps first.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Fmt, Self::Tidy, Self::Unit, Self::Lint, Self::Doc, Self::Deny];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Fmt, Self::Tidy, Self::Unit, Self::Lint, Self::Cuda, Self::Doc, Self::Deny];
 
     fn name(self) -> &'static str {
         match self {
@@ -52,6 +54,7 @@ impl Step {
             Self::Lint => "lint",
             Self::Tidy => "tidy",
             Self::Unit => "unit",
+            Self::Cuda => "cuda",
             Self::Doc => "doc",
             Self::Deny => "deny",
             Self::Bench => "bench",
@@ -71,6 +74,7 @@ impl Step {
                 "-D",
                 "warnings",
             ]))?,
+            Self::Cuda => return cuda(),
             Self::Tidy => {
                 let problems = tidy::problems(&root())?;
                 for problem in &problems {
@@ -100,6 +104,39 @@ impl Step {
         };
         Ok(Outcome::Ran(tally))
     }
+}
+
+/// Compiles the kernels for GPUs and lints what launches them; needs no GPU.
+fn cuda() -> Result<Outcome> {
+    let home = match clients::cuda(&root()) {
+        Ok(home) => home,
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    let mut lint = cargo(&[
+        "clippy",
+        "--release",
+        "--locked",
+        "-p",
+        "iota-trainer",
+        "--lib",
+        "--features",
+        "cuda",
+    ]);
+    lint.args(["--", "-D", "warnings"]).envs(home.map(|home| ("CUDA_HOME", home)));
+    one(lint).map(Outcome::Ran)
+}
+
+/// Runs the tests of the kernels on a GPU.
+///
+/// # Errors
+/// A command that could not be started, or failed.
+pub(crate) fn gpu() -> Result<()> {
+    let home = clients::cuda(&root()).map_err(anyhow::Error::msg)?;
+    let mut test = cargo(&["test", "--release", "--locked", "-p", "iota-trainer", "--lib"]);
+    test.args(["--features", "cuda", "gpu"]).env("IOTA_TEST_GPU", "1");
+    test.envs(home.map(|home| ("CUDA_HOME", home)));
+    anyhow::ensure!(one(test)?.failed == 0, "tests on the GPU failed");
+    Ok(())
 }
 
 /// Compares a training step with PyTorch's.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use iota_trainer::Device;
 
 use crate::cli::{ChainArgs, WalletFlags};
 use crate::env;
@@ -21,6 +22,9 @@ pub struct MinerArgs {
     /// Compute activations again instead of keeping them: less memory, a third more work
     #[arg(long)]
     pub recompute: bool,
+    /// Where to train: `cpu`, `cuda` or `cuda:NUMBER` [default: the first GPU, if there is one]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<Device>,
     /// Cheat, to see that it is found out
     #[arg(long, value_name = "KIND", hide_short_help = true)]
     pub hostile: Option<HostileKind>,

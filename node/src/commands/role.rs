@@ -10,6 +10,7 @@ use crate::{shell, shutdown};
 pub(super) async fn miner(args: &MinerArgs) -> Result<()> {
     let mut settings = Surroundings::of_process().role(&args.role, args.hostile)?;
     settings.recompute = args.recompute;
+    settings.device = args.device;
     run(Role::Miner, &settings).await
 }
 

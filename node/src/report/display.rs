@@ -7,8 +7,11 @@ use super::Report;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ready { role, hotkey, peer_id, port } => {
-                write!(f, "{role} {hotkey} listens on port {port} as {peer_id}")
+            Self::Ready { role, hotkey, peer_id, port, device } => {
+                write!(
+                    f,
+                    "{role} {hotkey} listens on port {port} as {peer_id}, computes on {device}"
+                )
             }
             Self::Block { number, epoch, phase } => {
                 write!(f, "block {number}: epoch {epoch}, {phase}")

@@ -249,7 +249,8 @@ impl Miner {
     /// Takes up a stage: with the state held, the initial one, or the one fetched from holders.
     fn enter(&mut self, plan: Arc<Plan>, stage: u16, out: &mut Vec<Effect>) -> Result<(), Error> {
         if self.stage.as_ref().is_none_or(|(index, _)| *index != stage) {
-            let options = Options { recompute: self.run.recompute, ..Options::default() };
+            let (recompute, device) = (self.run.recompute, self.run.device);
+            let options = Options { recompute, device, ..Options::default() };
             let built = Stage::with(&self.run.stage_config(stage), options)?;
             self.stage = Some((stage, built));
             self.held = None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use iota_trainer::{Ablation, Dataset, Reference, Stage, StageConfig, held_out_loss};
+use iota_trainer::{Ablation, Dataset, Device, Reference, Stage, StageConfig, held_out_loss};
 use sp_core::crypto::{AccountId32, Ss58Codec};
 
 use super::ledger::Ledger;
@@ -48,6 +48,8 @@ pub struct Run {
     pub keeps_checkpoints: bool,
     /// Whether activations are computed again instead of kept (miners).
     pub recompute: bool,
+    /// Where stages are trained (miners).
+    pub device: Device,
 }
 
 impl Run {
@@ -69,6 +71,7 @@ impl Run {
             signer,
             keeps_checkpoints: false,
             recompute: false,
+            device: Device::default(),
         }
     }
 

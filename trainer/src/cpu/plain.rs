@@ -1,8 +1,6 @@
 //! The same stage as a plain graph of candle tensors in f64, differentiated by candle: what the
 //! operations are checked against.
 
-use std::sync::Arc;
-
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 
 use crate::engine::Source;
@@ -197,10 +195,10 @@ pub(super) mod tests {
     use half::bf16;
 
     use super::*;
-    use crate::buffer::Buffer;
     use crate::config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
     use crate::cpu::Cpu;
     use crate::engine::Engine;
+    use crate::gpu::{Gpu, emulated};
 
     /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
     pub(in crate::cpu) fn stage() -> impl Strategy<Value = StageConfig> {
@@ -259,9 +257,12 @@ pub(super) mod tests {
         (off.sum::<f64>() / (squares + 1e-12)).sqrt()
     }
 
+    /// Code or losses, the gradient, and that of the source.
+    type Made = (Vec<f32>, Vec<f32>, Option<Vec<f32>>);
+
     /// Inputs for a stage, drawn with a seed.
     struct Case {
-        params: Arc<Buffer<f32>>,
+        params: Vec<f32>,
         tokens: Vec<u32>,
         targets: Vec<u32>,
         code: Vec<f32>,
@@ -286,7 +287,7 @@ pub(super) mod tests {
                     .collect::<Vec<_>>()
             };
             let (code, dcode) = (values(), values());
-            Self { params: Arc::new(Buffer::of(&model.initial())), tokens, targets, code, dcode }
+            Self { params: model.initial(), tokens, targets, code, dcode }
         }
 
         fn source(&self, config: &StageConfig) -> Source<'_> {
@@ -298,34 +299,36 @@ pub(super) mod tests {
         }
 
         /// Code or losses, the gradient, and that of the source.
-        fn run<T: crate::ops::value::Value>(
-            &self,
-            config: &StageConfig,
-            recomputes: bool,
-        ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
-            let cpu = Cpu::<T>::new(Model::new(config), recomputes);
+        fn run(&self, config: &StageConfig, mut engine: impl Engine) -> Made {
             // Twice: the second pass computes in used buffers.
             let mut made = Vec::new();
             for _ in 0..2 {
-                let mut gradient = vec![f32::NAN; self.params.len()];
-                let mut pass = cpu.forward(&self.params, self.source(config));
+                let mut pass = engine.forward(&engine.weights(), self.source(config)).unwrap();
                 made.push(if config.is_tail() {
-                    let losses = pass.losses(&self.targets);
-                    let (_, source) = pass.loss_backward(&self.targets, &mut gradient);
-                    (losses, gradient, source)
+                    let losses = pass.losses(&self.targets).unwrap();
+                    let (loss, source) = engine.loss_backward(pass, &self.targets).unwrap();
+                    let mean = losses.iter().sum::<f32>() / losses.len() as f32;
+                    assert!((loss - mean).abs() <= 1e-5 * mean.abs());
+                    (losses, engine.fresh(), source)
                 } else {
-                    let code = pass.code();
-                    let source = pass.backward(&self.dcode, &mut gradient);
-                    (code, gradient, source)
+                    let code = pass.code().unwrap();
+                    let source = engine.backward(pass, &self.dcode).unwrap();
+                    (code, engine.fresh(), source)
                 });
             }
             assert!(made[0] == made[1]);
             made.swap_remove(1)
         }
 
-        fn check<T: crate::ops::value::Value>(&self, config: &StageConfig, bound: f64) {
-            let found = self.run::<T>(config, false);
-            assert!(found == self.run::<T>(config, true), "recomputing changes nothing");
+        fn check<E: Engine>(
+            &self,
+            config: &StageConfig,
+            of: impl Fn(Model, bool) -> E,
+            bound: f64,
+        ) {
+            let found = self.run(config, of(Model::new(config), false));
+            let again = self.run(config, of(Model::new(config), true));
+            assert!(found == again, "recomputing changes nothing");
             let goal = if config.is_tail() { Err(&self.targets[..]) } else { Ok(&self.dcode[..]) };
             let source = self.source(config);
             let expected = run(&Model::new(config), &self.params, &source, goal).unwrap();
@@ -338,19 +341,52 @@ pub(super) mod tests {
         }
     }
 
+    /// The same stage with heads that there are kernels for.
+    fn for_gpu(mut config: StageConfig) -> StageConfig {
+        let wider = [4, 12, 28][usize::from(config.seed[0]) % 3];
+        let each = (config.model.d_model / config.model.heads * wider).next_multiple_of(8).min(128);
+        config.model.d_model = each * config.model.heads;
+        let is_open = config.cut.width == config.model.d_model;
+        config.cut.width = if is_open { config.model.d_model } else { config.model.d_model / 2 };
+        config.cut.token_width = config.cut.token_width.min(config.model.d_model / 2);
+        config
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
         fn a_stage_agrees_with_the_plain_graph_forward_and_backward(config in stage()) {
             config.validate().unwrap();
-            Case::new(&config).check::<f32>(&config, 5e-5);
+            Case::new(&config).check(&config, Cpu::<f32>::new, 5e-5);
         }
 
         // 2^-9 for each rounding, of which some tens follow each other, with any sign.
         #[test]
         fn so_does_a_stage_in_bf16_within_its_rounding(config in stage().prop_filter("one number's rounding", wide)) {
-            Case::new(&config).check::<bf16>(&config, 2e-2);
+            Case::new(&config).check(&config, Cpu::<bf16>::new, 2e-2);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        #[test]
+        fn so_does_a_stage_of_kernels(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
+            config.validate().unwrap();
+            let kernels = |model, recomputes| Gpu::new(emulated::device(), model, recomputes).unwrap();
+            Case::new(&config).check(&config, kernels, 2e-2);
+        }
+
+        #[cfg(feature = "cuda")]
+        #[test]
+        fn so_does_a_stage_on_a_gpu(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
+            if std::env::var_os("IOTA_TEST_GPU").is_some() {
+                let cuda = |model, recomputes| {
+                    Gpu::new(crate::gpu::open(0).unwrap(), model, recomputes).unwrap()
+                };
+                Case::new(&config).check(&config, cuda, 2e-2);
+            }
         }
     }
 }

@@ -28,6 +28,12 @@ impl Angles {
         Self { cos: table(f64::cos), sin: table(f64::sin), tokens, half }
     }
 
+    /// Cosines and sines, tokens, and pairs of a head.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn table(&self) -> (&[f32], &[f32], usize, usize) {
+        (&self.cos, &self.sin, self.tokens, self.half)
+    }
+
     /// Rotates rows of so many values.
     pub(crate) fn rotate<T: Value>(&self, rows: &mut [T], width: usize) {
         self.turn(rows, width, 1.0);

@@ -91,7 +91,8 @@ fn a_replay_agrees_in_bf16_with_recomputed_activations_and_tokens_at_the_cuts() 
         config.model.precision = Precision::Bf16;
         config.cut.token_width = 8;
         config.adam.muon = true;
-        Stage::with(&config, Options { recompute, keep_versions: true }).unwrap()
+        Stage::with(&config, Options { recompute, keep_versions: true, ..Options::default() })
+            .unwrap()
     };
     let mut live: Vec<Stage> = (0..3).map(|index| build(index, index == 1)).collect();
     for number in 0..3 {

@@ -1,0 +1,44 @@
+//! A stage on a GPU: kernels of our own, and matrix products of the device's library.
+//!
+//! The engine knows a [`device::Device`] alone. One is CUDA; another, in tests, runs the same kernels' source
+//! on the CPU.
+
+mod block;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod device;
+#[cfg(test)]
+pub(crate) mod emulated;
+mod engine;
+mod ops;
+
+pub(crate) use engine::Gpu;
+
+/// The GPU of this number, opened once in a process.
+///
+/// # Errors
+/// [`crate::Error::Device`] when there is none that can be used.
+#[cfg(feature = "cuda")]
+pub(crate) fn open(number: u32) -> Result<std::sync::Arc<cuda::Cuda>, crate::Error> {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    static OPEN: Mutex<Option<HashMap<u32, Arc<cuda::Cuda>>>> = Mutex::new(None);
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = open.get_or_insert_default();
+    if let Some(found) = open.get(&number) {
+        return Ok(Arc::clone(found));
+    }
+    let opened = Arc::new(cuda::Cuda::open(number as usize)?);
+    open.insert(number, Arc::clone(&opened));
+    Ok(opened)
+}
+
+/// Whether there are kernels for a stage.
+///
+/// # Errors
+/// [`crate::Error::Config`] saying what there is none for.
+#[cfg(feature = "cuda")]
+pub(crate) fn supports(config: &crate::StageConfig) -> Result<(), crate::Error> {
+    ops::Attention::new(&config.model, config.batch as usize).map(|_| ())
+}

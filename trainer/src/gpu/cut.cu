@@ -1,0 +1,29 @@
+// Both ends of a stage: tables of tokens, and codes beside tokens (cpu.rs).
+#include "common.cuh"
+
+// Rows of a table (V, width) by token, into rows of `step` values.
+extern "C" __global__ void embed(const float *table, const uint32_t *tokens, float *out, int width, int step) {
+    const float *from = table + (size_t)tokens[blockIdx.x] * width;
+    float *to = out + (size_t)blockIdx.x * step;
+    for (int at = threadIdx.x; at < width; at += blockDim.x) to[at] = from[at];
+}
+
+// The gradient of a table: block i sums the rows of token `found[i]`, which are `order[starts[i]..starts[i+1]]`.
+extern "C" __global__ void embed_backward(const float *dx, const uint32_t *found, const uint32_t *starts,
+                                          const uint32_t *order, float *dtable, int width, int step) {
+    float *to = dtable + (size_t)found[blockIdx.x] * width;
+    for (int at = threadIdx.x; at < width; at += blockDim.x) {
+        float sum = 0;
+        for (uint32_t index = starts[blockIdx.x]; index < starts[blockIdx.x + 1]; index++)
+            sum += dx[(size_t)order[index] * step + at];
+        to[at] = sum;
+    }
+}
+
+// Copies (rows, width) between rows of other lengths, or adds them.
+extern "C" __global__ void copy_rows(const float *from, int from_step, float *to, int to_step, int width,
+                                     int adds) {
+    from += (size_t)blockIdx.x * from_step;
+    to += (size_t)blockIdx.x * to_step;
+    for (int at = threadIdx.x; at < width; at += blockDim.x) to[at] = adds ? to[at] + from[at] : from[at];
+}
