@@ -117,7 +117,7 @@ pub fn small(choice: Choice) -> Manifest {
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: Cut { width: 15, int8: true, residual: true, token_width: 0 },
+        cut: Cut { width: 30, bits: 4, residual: true, token_width: 34 },
         adam: Adam {
             lr_micro: 2_000,
             beta1_milli: 900,
@@ -146,7 +146,7 @@ pub fn small(choice: Choice) -> Manifest {
 /// The settings of a run with such a model.
 pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
     let base = small(choice);
-    // Llama 3's vocabulary, and codes 64 times smaller than bf16: an exponent and int8 values.
+    // Llama 3's vocabulary, and codes 64 times smaller than bf16: a scale and values of 4 bits.
     let large = |d_model: u32, layers, heads, d_ffn, context| Model {
         vocab: 128_256,
         d_model,
@@ -168,8 +168,8 @@ pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
         Preset::B15 => large(5120, 50, 40, 13_824, 800),
         Preset::B100 => large(9216, 90, 72, 32_256, 800),
     };
-    let width = model.d_model / 32 - 1;
-    let cut = Cut { width, int8: true, residual: true, token_width: 0 };
+    let width = 2 * (model.d_model / 32 - 1);
+    let cut = Cut { width, bits: 4, residual: true, token_width: 256 };
     let adam = Adam { lr_micro: 300, weight_decay_milli: 100, warmup_steps: 100, ..base.adam };
     Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..base }
 }

@@ -22,7 +22,7 @@ pub(crate) fn stages(precision: Precision) -> [Stage; 2] {
     let stage = |stage| {
         let config = StageConfig {
             model,
-            cut: CutConfig { width: model.d_model, int8: false, residual: true, token_width: 0 },
+            cut: CutConfig { width: model.d_model, bits: 32, residual: true, token_width: 0 },
             adam: AdamConfig {
                 lr_micro: 100,
                 beta1_milli: 900,

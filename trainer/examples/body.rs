@@ -27,8 +27,8 @@ fn main() {
     };
     let form = config.cut;
     let (input, grad) = (values(1), values(2).iter().map(|g| g * 1e-4).collect::<Vec<_>>());
-    let input = code::encode(&input, form.width as usize, form.int8).unwrap();
-    let grad = code::encode(&grad, form.width as usize, form.int8).unwrap();
+    let input = code::encode(&input, form.width as usize, form.bits).unwrap();
+    let grad = code::encode(&grad, form.width as usize, form.bits).unwrap();
     let mut times = Vec::new();
     for _ in 0..STEPS.0 + STEPS.1 {
         let start = Instant::now();
@@ -58,7 +58,7 @@ fn config(batch: u32, context: u32) -> StageConfig {
             rope_theta: 500_000,
             precision: Precision::Bf16,
         },
-        cut: CutConfig { width: 127, int8: true, residual: true, token_width: 0 },
+        cut: CutConfig { width: 127, bits: 8, residual: true, token_width: 0 },
         adam: AdamConfig {
             lr_micro: 100,
             beta1_milli: 900,

@@ -35,7 +35,7 @@ fn main() -> Result<(), Error> {
         rope_theta: 10_000,
         precision: Precision::F32,
     };
-    let cut = CutConfig { width: number(4, 16), int8: true, residual: true, token_width: 0 };
+    let cut = CutConfig { width: number(4, 16), bits: 8, residual: true, token_width: 0 };
     let adam = AdamConfig {
         lr_micro: number(5, 4000),
         beta1_milli: 900,

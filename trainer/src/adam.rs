@@ -4,8 +4,24 @@ use rayon::prelude::*;
 
 use crate::buffer::Buffer;
 use crate::config::AdamConfig;
-use crate::muon::Matrix;
+use crate::muon;
 use crate::ops::simd::vectorized;
+
+/// How parameters follow their gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rule {
+    /// AdamW, at a rate that counts so many times.
+    Adam(f32),
+    /// A matrix follows Muon, with its momentum in the place of the first moment.
+    Muon { rows: usize, columns: usize },
+}
+
+/// A stretch of the parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    pub(crate) len: usize,
+    pub(crate) rule: Rule,
+}
 
 /// Keeps the denominator away from zero.
 const EPSILON: f32 = 1e-8;
@@ -97,29 +113,36 @@ impl Update {
         }
     }
 
-    /// Takes the step; `matrices`, in order, follow Muon, with their momentum in the place of the first
-    /// moment.
+    /// The same at a rate that counts `factor` times.
+    pub(crate) fn slower(&self, factor: f32) -> Self {
+        let decay = 1.0 - (1.0 - self.decay) * factor;
+        Self { rate: self.rate * factor, scale: self.scale * factor, decay, ..*self }
+    }
+
+    /// Takes the step; `segments` cover the parameters.
     pub(crate) fn apply(
         &self,
         params: &mut [f32],
         moments: &mut Moments,
         gradient: &[f32],
-        matrices: &[Matrix],
+        segments: &[Segment],
     ) {
         let Moments { m, v } = moments;
-        let mut done = 0;
-        for matrix in matrices {
-            let (before, own) = (done..matrix.first, matrix.first..matrix.end());
-            self.elementwise(
-                &mut params[before.clone()],
-                (&mut m[before.clone()], &mut v[before.clone()]),
-                &gradient[before],
-            );
-            let along = (&gradient[own.clone()], self.share);
-            matrix.step(&mut params[own.clone()], &mut m[own], along, self.rate, self.decay);
-            done = matrix.end();
+        let mut first = 0;
+        for Segment { len, rule } in segments {
+            let own = first..first + len;
+            let (params, m, v) =
+                (&mut params[own.clone()], &mut m[own.clone()], &mut v[own.clone()]);
+            let gradient = &gradient[own];
+            match *rule {
+                Rule::Adam(factor) => self.slower(factor).elementwise(params, (m, v), gradient),
+                Rule::Muon { rows, columns } => {
+                    let along = (gradient, self.share);
+                    muon::step((rows, columns), params, m, along, self.rate, self.decay);
+                }
+            }
+            first += len;
         }
-        self.elementwise(&mut params[done..], (&mut m[done..], &mut v[done..]), &gradient[done..]);
     }
 
     fn elementwise(&self, params: &mut [f32], (m, v): (&mut [f32], &mut [f32]), gradient: &[f32]) {
@@ -143,6 +166,8 @@ impl Update {
 mod tests {
     use super::*;
 
+    const WHOLE: [Segment; 1] = [Segment { len: 2, rule: Rule::Adam(1.0) }];
+
     /// The update of arXiv 1711.05101, algorithm 2, in f64: lr 0.1, betas 0.9 and 0.95, decay 0.1, on
     /// [1.0, -2.0] with the gradients [0.5, 0.1] and then [-0.2, 0.4].
     #[test]
@@ -162,7 +187,7 @@ mod tests {
         let (mut m, mut v) = ([0f64; 2], [0f64; 2]);
         for (t, gradient) in [[0.5f32, 0.1], [-0.2, 0.4]].iter().enumerate() {
             let update = Update::new(&config, t as u32 + 1, 1.0, 1.0, norm(gradient));
-            update.apply(&mut params, &mut moments, gradient, &[]);
+            update.apply(&mut params, &mut moments, gradient, &WHOLE);
             for i in 0..2 {
                 let g = f64::from(gradient[i]);
                 m[i] = 0.9 * m[i] + 0.1 * g;
@@ -190,7 +215,7 @@ mod tests {
         };
         let mut moments = Moments::new(2);
         let update = Update::new(&config, 1, 1.0, 1.0, 50.0);
-        update.apply(&mut [0.0, 0.0], &mut moments, &[30.0, 40.0], &[]);
+        update.apply(&mut [0.0, 0.0], &mut moments, &[30.0, 40.0], &WHOLE);
         assert!((norm(&moments.m) - 1.0).abs() < 1e-6);
     }
 }

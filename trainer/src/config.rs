@@ -3,7 +3,7 @@
 use codec::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, code};
 
 /// What the operands of matrix products are rounded to. Sums, norms and the residual stream are f32 in
 /// both; so are the parameters that the optimizer keeps.
@@ -46,10 +46,10 @@ pub struct ModelConfig {
 #[serde(deny_unknown_fields)]
 pub struct CutConfig {
     /// Dimensions of the code. As many as the residual stream has: it crosses as it is (but
-    /// for its rounding to int8).
+    /// for its rounding to few bits).
     pub width: u32,
-    /// Whether codes travel as int8 rather than f32.
-    pub int8: bool,
+    /// Of each value of a code and of its gradient on the wire: 32 (f32), 8, 4, 2 or 1.
+    pub bits: u32,
     /// Whether as many dimensions of the residual stream cross the cut as they are (the residual
     /// bottleneck of arXiv 2604.11947), besides what is projected.
     pub residual: bool,
@@ -62,7 +62,7 @@ impl CutConfig {
     /// Bytes that one token takes on the wire.
     #[must_use]
     pub fn bytes_per_token(&self) -> u32 {
-        if self.int8 { self.width + 1 } else { self.width * 4 }
+        code::row_bytes(self.width, self.bits)
     }
 
     /// Compression against the full residual stream in bf16 (2 d bytes per token).
@@ -131,6 +131,7 @@ impl StageConfig {
             ),
             (model.d_ffn >= 1, "d_ffn must be 1 or more"),
             ((1..=model.d_model).contains(&self.cut.width), "the code must be 1 to d_model wide"),
+            (code::is_form(self.cut.bits), "the bits of a code are 32, 8, 4, 2 or 1"),
             (
                 self.cut.token_width <= model.d_model.saturating_sub(self.cut.width),
                 "token_width must be at most d_model less the width of the code",

@@ -7,12 +7,11 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Error;
-use crate::adam::{Moments, Update, accumulate, norm as length};
+use crate::adam::{Moments, Segment, Update, accumulate, norm as length};
 use crate::block::{Kept, Scratch, Shape, TENSORS};
 use crate::buffer::Buffer;
 use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
 use crate::model::Model;
-use crate::muon::Matrix;
 use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
 use crate::ops::loss::{Head, logits};
 use crate::ops::norm;
@@ -27,8 +26,7 @@ pub(crate) struct Cpu<T: Value> {
     shared: Arc<Shared<T>>,
     params: Arc<Buffer<f32>>,
     moments: Moments,
-    /// What follows Muon.
-    matrices: Vec<Matrix>,
+    segments: Vec<Segment>,
     /// Of the microbatches kept.
     gradient: Buffer<f32>,
     /// Of the latest one.
@@ -79,13 +77,13 @@ impl<T: Value> Cpu<T> {
         let shape = Shape::new(&model.config.model);
         let params = Arc::new(Buffer::of(&model.initial()));
         let len = params.len();
-        let matrices = if model.config.adam.muon { model.inner() } else { Vec::new() };
+        let segments = model.segments();
         let (passes, work) = (Mutex::default(), Mutex::default());
         Self {
             shared: Arc::new(Shared { model, shape, recomputes, passes, work }),
             params,
             moments: Moments::new(len),
-            matrices,
+            segments,
             gradient: Buffer::new(len),
             fresh: Buffer::new(len),
         }
@@ -158,7 +156,7 @@ impl<T: Value> Engine for Cpu<T> {
     fn step(&mut self, update: &Update) -> Result<(), Error> {
         // Copied only while somebody needs them as they are.
         let params = Arc::make_mut(&mut self.params);
-        update.apply(params, &mut self.moments, &self.gradient, &self.matrices);
+        update.apply(params, &mut self.moments, &self.gradient, &self.segments);
         Ok(())
     }
 
@@ -262,9 +260,9 @@ impl<T: Value> Shared<T> {
 }
 
 /// Adds to rows of a width those of another, as far as both reach.
-fn add_rows((sums, width): (&mut [f32], usize), (more, other): (&[f32], usize)) {
+fn add_rows<T: Value>((sums, width): (&mut [f32], usize), (more, other): (&[T], usize)) {
     for (sums, more) in sums.chunks_exact_mut(width).zip(more.chunks_exact(other)) {
-        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more.wide());
     }
 }
 
@@ -364,16 +362,19 @@ impl<T: Value> Made<T> {
         let (d, k) = (self.shared.shape.width, model.code_width());
         let parts = model.parts(&self.params);
         let x = Self::last(self.held());
+        let [.., scale, weight] = parts[..] else { return x.to_vec() };
         if !model.config.squeezes() {
             return x.to_vec();
         }
+        let mut work = self.shared.idle(&self.shared.work, Shared::work);
+        let Work { scratch, inverse, .. } = &mut work;
+        norm::forward(x, scale, inverse, &mut scratch.h);
         let mut code = vec![0.0; x.len() / d * k];
-        let out = if model.config.cut.residual {
-            Out::sum(&mut code, k, x, d)
-        } else {
-            Out::set(&mut code, k)
-        };
-        apply(&rows(T::PRECISION, x, d), parts[parts.len() - 1], out);
+        apply(&rows(T::PRECISION, &scratch.h, d), weight, Out::set(&mut code, k));
+        if model.config.cut.residual {
+            add_rows((&mut code, k), (&scratch.h, d));
+        }
+        give(&self.shared.work, work);
         code
     }
 
@@ -412,11 +413,16 @@ impl<T: Value> Made<T> {
         let mut work = shared.idle(&shared.work, Shared::work);
         let last = parts.len() - 1;
         if shared.model.config.squeezes() {
-            of_weight(&rows_t(T::PRECISION, Self::last(self.held()), d), dcode, grads[last]);
-            of_rows(&rows(T::PRECISION, dcode, k), parts[last], Out::set(&mut work.dx, d));
+            let (x, scale) = (Self::last(self.held()), parts[last - 1]);
+            let Work { scratch, dx, inverse, .. } = &mut work;
+            norm::forward(x, scale, inverse, &mut scratch.h);
+            of_weight(&rows_t(T::PRECISION, &scratch.h, d), dcode, grads[last]);
+            of_rows(&rows(T::PRECISION, dcode, k), parts[last], Out::set(&mut scratch.dh, d));
             if shared.model.config.cut.residual {
-                add_rows((&mut work.dx, d), (dcode, k));
+                add_rows((&mut scratch.dh, d), (dcode, k));
             }
+            dx.fill(0.0);
+            norm::backward(x, scale, inverse, &scratch.dh, dx, grads[last - 1]);
         } else {
             work.dx.copy_from_slice(dcode);
         }

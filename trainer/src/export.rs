@@ -67,7 +67,7 @@ pub fn to_hugging_face(stages: &[Checkpoint], folder: &Path) -> Result<(), Error
 /// Whether a model is no plain Llama.
 #[must_use]
 pub fn needs_code(config: &StageConfig) -> bool {
-    config.squeezes() || config.cut.int8
+    config.squeezes() || config.cut.bits < 32
 }
 
 /// The settings that all stages share.
@@ -90,6 +90,7 @@ fn name(ours: &str, stage: &StageConfig) -> String {
     let cut = |layer: u32, part: &str| format!("model.layers.{layer}.cut.{part}.weight");
     match ours {
         "lm_head" => "lm_head.weight".into(),
+        "encode_norm" => cut(stage.first_layer() + stage.layers(), "norm"),
         "encode" => cut(stage.first_layer() + stage.layers(), "encode"),
         "decode" => cut(stage.first_layer(), "decode"),
         "decode_tokens" => cut(stage.first_layer(), "tokens"),
@@ -127,7 +128,7 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
         settings["iota_cuts"] = json!({
             "layers": layers,
             "width": config.cut.width,
-            "int8": config.cut.int8,
+            "bits": config.cut.bits,
             "residual": config.cut.residual,
             "token_width": config.cut.token_width,
         });

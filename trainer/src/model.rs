@@ -1,17 +1,29 @@
 //! A stage's architecture: which tensors the flat parameters are, in which order, and how they start.
 //!
-//! A head embeds, other stages decode; blocks follow; a tail projects, other stages encode. The cut is the residual bottleneck of ResBM (arXiv 2604.11947): with rectangular identities the
-//! code is `c = x W_enc + x[..k]`, and the next stage starts from `W_dec c + pad(c)`, so k dimensions
-//! of the residual stream cross every cut uninterrupted, forward and backward.
+//! A head embeds, other stages decode; blocks follow; a tail projects, other stages encode. The cut is
+//! the residual bottleneck of ResBM (arXiv 2604.11947): with h the norm of the stream and rectangular
+//! identities, the code is `c = h W_enc + h[..k]`, and the next stage starts from `W_dec c + pad(c)`, so k
+//! dimensions of the residual stream cross every cut uninterrupted, forward and backward.
+//!
+//! Three things of ours keep the loss near that of an open cut (docs/BENCHMARKS.md has the study). The norm:
+//! gradients of few bits are not orthogonal to the stream as exact ones are, and would change its
+//! length step by step. Maps of a residual cut start and learn at [`SLOW`] of what others do: nothing
+//! norms what they make, so that at the full rate they would soon drown the identities. And tokens that are
+//! embedded behind a cut start in the dimensions that no code reaches.
 
+use crate::adam::{Rule, Segment};
 use crate::config::StageConfig;
-use crate::muon::Matrix;
+
+/// How much smaller maps of a residual cut start, and how much slower they learn.
+const SLOW: f32 = 0.03;
 
 /// How an entry of the flat parameters starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Init {
     /// Uniform with this standard deviation.
     Uniform(f32),
+    /// Likewise in the first rows; then ones from this column and the first further row on.
+    Beside(f32, usize),
     /// All ones.
     Ones,
 }
@@ -50,12 +62,17 @@ impl Model {
         };
         // Outputs into the residual stream start small, by the depth of the whole model.
         let out = 1.0 / (2.0 * model.layers as f32).sqrt();
+        let gain = if config.cut.residual { SLOW } else { 1.0 };
         let mut entries = Vec::new();
         if config.is_head() {
             entries.push(table("embed_tokens", d));
         } else if config.squeezes() {
             let tokens = config.cut.token_width as usize;
-            entries.push(weight("decode", k + tokens, d, 1.0));
+            let mut decode = weight("decode", k + tokens, d, gain);
+            if let (true, Init::Uniform(deviation)) = (config.cut.residual, decode.init) {
+                decode.init = Init::Beside(deviation, k);
+            }
+            entries.push(decode);
             if tokens > 0 {
                 entries.push(table("decode_tokens", tokens));
             }
@@ -76,7 +93,8 @@ impl Model {
             entries.push(ones("norm"));
             entries.push(weight("lm_head", d, vocab, 0.5));
         } else if config.squeezes() {
-            entries.push(weight("encode", d, k, 1.0));
+            entries.push(ones("encode_norm"));
+            entries.push(weight("encode", d, k, gain));
         }
         Self { config: *config, entries }
     }
@@ -97,7 +115,8 @@ impl Model {
             let len: usize = entry.shape.iter().product();
             match entry.init {
                 Init::Ones => params.extend(std::iter::repeat_n(1.0, len)),
-                Init::Uniform(deviation) => {
+                Init::Uniform(deviation) | Init::Beside(deviation, _) => {
+                    let first = params.len();
                     let mut bytes = vec![0; len * 4];
                     random.fill(&mut bytes);
                     // A uniform on -1..1 has the deviation 1/sqrt(3).
@@ -106,6 +125,12 @@ impl Model {
                         let bits = u32::from_le_bytes(*bytes) >> 8;
                         (bits as f32 / (1u32 << 23) as f32 - 1.0) * scale
                     }));
+                    if let (Init::Beside(_, from), [rows, columns]) = (entry.init, &entry.shape[..])
+                    {
+                        let beside = &mut params[first + from * columns..];
+                        beside.fill(0.0);
+                        (from..*rows).for_each(|at| beside[(at - from) * columns + at] = 1.0);
+                    }
                 }
             }
         }
@@ -134,20 +159,35 @@ impl Model {
         parts
     }
 
-    /// Where the matrices inside of the stage lie.
-    pub(crate) fn inner(&self) -> Vec<Matrix> {
-        let mut first = 0;
-        let mut matrices = Vec::new();
+    /// How each stretch of the parameters follows its gradient.
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        let residual = self.config.cut.residual;
+        let mut segments: Vec<Segment> = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            if self.is_inner(index) {
-                let [rows, columns] = entry.shape[..] else {
-                    unreachable!("a matrix has two sizes")
-                };
-                matrices.push(Matrix { first, rows, columns });
-            }
-            first += entry.shape.iter().product::<usize>();
+            let len: usize = entry.shape.iter().product();
+            // The rows of a decoder that read tokens learn as others do.
+            let slow = match (&entry.name[..], residual) {
+                ("decode", true) => self.code_width() * entry.shape[1],
+                ("encode", true) => len,
+                _ => 0,
+            };
+            let rule = match entry.shape[..] {
+                [rows, columns] if slow == 0 && self.config.adam.muon && self.is_inner(index) => {
+                    Rule::Muon { rows, columns }
+                }
+                _ => Rule::Adam(1.0),
+            };
+            segments.push(Segment { len: slow, rule: Rule::Adam(SLOW) });
+            segments.push(Segment { len: len - slow, rule });
         }
-        matrices
+        segments.retain(|segment| segment.len > 0);
+        // As few as possible: each is a task of its own.
+        segments.dedup_by(|next, before| {
+            let joins = next.rule == before.rule && matches!(next.rule, Rule::Adam(_));
+            before.len += if joins { next.len } else { 0 };
+            joins
+        });
+        segments
     }
 
     /// Tensors before those of the first block.

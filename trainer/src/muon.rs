@@ -12,37 +12,23 @@ const MOMENTUM: f32 = 0.95;
 /// Root mean square of AdamW's usual steps.
 const STEP: f32 = 0.2;
 
-/// A matrix within the flat parameters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Matrix {
-    pub(crate) first: usize,
-    pub(crate) rows: usize,
-    pub(crate) columns: usize,
-}
-
-impl Matrix {
-    pub(crate) fn end(&self) -> usize {
-        self.first + self.rows * self.columns
+/// Steps a matrix along `factor` times a gradient; `momentum` has its history.
+pub(crate) fn step(
+    (rows, columns): (usize, usize),
+    params: &mut [f32],
+    momentum: &mut [f32],
+    (gradient, factor): (&[f32], f32),
+    rate: f32,
+    decay: f32,
+) {
+    for (momentum, g) in momentum.iter_mut().zip(gradient) {
+        *momentum = MOMENTUM * *momentum + g * factor;
     }
-
-    /// Steps along `factor` times a gradient; `momentum` has its history.
-    pub(crate) fn step(
-        &self,
-        params: &mut [f32],
-        momentum: &mut [f32],
-        (gradient, factor): (&[f32], f32),
-        rate: f32,
-        decay: f32,
-    ) {
-        for (momentum, g) in momentum.iter_mut().zip(gradient) {
-            *momentum = MOMENTUM * *momentum + g * factor;
-        }
-        let ahead = momentum.iter().zip(gradient).map(|(m, g)| MOMENTUM * m + g * factor).collect();
-        let direction = orthogonal(ahead, self.rows, self.columns);
-        let scale = rate * STEP * (self.rows.max(self.columns) as f32).sqrt();
-        for (param, direction) in params.iter_mut().zip(direction) {
-            *param = *param * decay - scale * direction;
-        }
+    let ahead = momentum.iter().zip(gradient).map(|(m, g)| MOMENTUM * m + g * factor).collect();
+    let direction = orthogonal(ahead, rows, columns);
+    let scale = rate * STEP * (rows.max(columns) as f32).sqrt();
+    for (param, direction) in params.iter_mut().zip(direction) {
+        *param = *param * decay - scale * direction;
     }
 }
 

@@ -519,7 +519,7 @@ impl Stage {
     }
 
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>, Error> {
-        code::encode(values, self.config.cut.width as usize, self.config.cut.int8)
+        code::encode(values, self.config.cut.width as usize, self.config.cut.bits)
     }
 
     /// Adds the latest gradient to the others.

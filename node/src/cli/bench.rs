@@ -40,7 +40,10 @@ pub struct BottleneckArgs {
     /// Learning rate, in millionths
     #[arg(long, value_name = "N", default_value_t = 3_000)]
     pub lr_micro: u32,
-    /// Dimensions in which stages embed the tokens again [default: a quarter of the width]
+    /// Bits of each value of a code: 8, 4, 2 or 1
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub bits: u32,
+    /// Dimensions in which stages embed the tokens again [default: those that no code reaches]
     #[arg(long, value_name = "N")]
     pub token_width: Option<u32>,
     /// Leave out that dimensions cross a cut as they are

@@ -78,19 +78,20 @@ fn name(ratio: Option<u32>) -> String {
     ratio.map_or("uncompressed".into(), |ratio| format!("{ratio}x"))
 }
 
-/// Dimensions of a code: int8 values, and a byte for their exponent.
+/// Dimensions of a code: as many values as fit beside a byte for their scale.
 fn width(args: &BottleneckArgs, ratio: Option<u32>) -> Result<u32> {
     let Some(ratio) = ratio else { return Ok(args.d_model) };
+    let fit = |bytes: u32| ((bytes - 1) * 8).checked_div(args.bits).unwrap_or_default();
     match (2 * args.d_model).checked_div(ratio) {
-        Some(bytes @ 2..) if bytes < args.d_model => Ok(bytes - 1),
+        Some(bytes @ 2..) if (1..args.d_model).contains(&fit(bytes)) => Ok(fit(bytes)),
         _ => Err(Error::argument(format!("a code {ratio} times smaller is none"))
-            .hint("ratios are from 3 to the width of the model")),
+            .hint("ratios are greater than 32 / bits, and leave a code of one value at least")),
     }
 }
 
 fn config(args: &BottleneckArgs, width: u32, seed: u8) -> StageConfig {
     let squeezes = width < args.d_model;
-    let tokens = args.token_width.unwrap_or((args.d_model / 4).min(args.d_model - width));
+    let tokens = args.token_width.unwrap_or(args.d_model - width);
     StageConfig {
         model: ModelConfig {
             vocab: 256,
@@ -105,7 +106,7 @@ fn config(args: &BottleneckArgs, width: u32, seed: u8) -> StageConfig {
         },
         cut: CutConfig {
             width,
-            int8: squeezes,
+            bits: if squeezes { args.bits } else { 32 },
             residual: !args.no_residual,
             token_width: if squeezes { tokens } else { 0 },
         },

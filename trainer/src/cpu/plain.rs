@@ -118,6 +118,7 @@ impl Plain<'_> {
     }
 
     fn encode(&mut self, x: &Tensor) -> Result<Tensor> {
+        let x = &rms_norm(x, &self.take())?;
         let code = project(x, &self.take())?;
         if !self.model.config.cut.residual {
             return Ok(code);
@@ -221,7 +222,7 @@ pub(super) mod tests {
                     },
                     cut: CutConfig {
                         width: if seed % 5 == 0 { d_model } else { d_model / 2 },
-                        int8: false,
+                        bits: 32,
                         residual: seed % 4 > 0,
                         token_width: if seed % 3 == 0 && seed % 5 > 0 { d_model / 2 } else { 0 },
                     },
@@ -336,7 +337,8 @@ pub(super) mod tests {
             assert!(error(&found.1, &expected.gradient) < 2.0 * bound);
             assert_eq!(found.2.is_some(), expected.source.is_some());
             if let Some((found, expected)) = found.2.zip(expected.source) {
-                assert!(error(&found, &expected) < 2.0 * bound);
+                let off = error(&found, &expected);
+                assert!(off < 2.0 * bound, "{off}");
             }
         }
     }
@@ -361,10 +363,11 @@ pub(super) mod tests {
             Case::new(&config).check(&config, Cpu::<f32>::new, 5e-5);
         }
 
-        // 2^-9 for each rounding, of which some tens follow each other, with any sign.
+        // 2^-9 for each rounding, of which some tens follow each other, with any sign; and the norm before a
+        // code makes a short row's as large as a long one's.
         #[test]
         fn so_does_a_stage_in_bf16_within_its_rounding(config in stage().prop_filter("one number's rounding", wide)) {
-            Case::new(&config).check(&config, Cpu::<bf16>::new, 2e-2);
+            Case::new(&config).check(&config, Cpu::<bf16>::new, 3e-2);
         }
     }
 
@@ -375,7 +378,7 @@ pub(super) mod tests {
         fn so_does_a_stage_of_kernels(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
             config.validate().unwrap();
             let kernels = |model, recomputes| Gpu::new(emulated::device(), model, recomputes).unwrap();
-            Case::new(&config).check(&config, kernels, 2e-2);
+            Case::new(&config).check(&config, kernels, 3e-2);
         }
 
         #[cfg(feature = "cuda")]
@@ -385,7 +388,7 @@ pub(super) mod tests {
                 let cuda = |model, recomputes| {
                     Gpu::new(crate::gpu::open(0).unwrap(), model, recomputes).unwrap()
                 };
-                Case::new(&config).check(&config, cuda, 2e-2);
+                Case::new(&config).check(&config, cuda, 3e-2);
             }
         }
     }

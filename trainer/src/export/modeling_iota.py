@@ -1,7 +1,7 @@
 """A Llama whose residual stream is squeezed at some layers, as it was trained (iota).
 
-Before a layer named in `config.iota_cuts`, rows of the stream are encoded to a code, which may be rounded
-to int8 with a power of two as scale, and decoded again, with the tokens embedded anew where
+Before a layer named in `config.iota_cuts`, rows of the stream are normed and encoded to a code, which may
+be rounded to few bits with a scale for each row, and decoded again, with the tokens embedded anew where
 `token_width` is not zero.
 """
 
@@ -11,6 +11,7 @@ from transformers.models.llama.modeling_llama import (
     LlamaDecoderLayer,
     LlamaForCausalLM,
     LlamaModel,
+    LlamaRMSNorm,
 )
 
 
@@ -18,22 +19,23 @@ class Cut(nn.Module):
     def __init__(self, config):
         super().__init__()
         cuts = config.iota_cuts
-        self.width, self.int8, self.residual = cuts["width"], cuts["int8"], cuts["residual"]
+        self.width, self.bits, self.residual = cuts["width"], cuts["bits"], cuts["residual"]
         token_width = cuts["token_width"]
         self.squeezes = self.width < config.hidden_size
         if self.squeezes:
+            self.norm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
             self.encode = nn.Linear(config.hidden_size, self.width, bias=False)
             self.decode = nn.Linear(self.width + token_width, config.hidden_size, bias=False)
         self.tokens = nn.Embedding(config.vocab_size, token_width) if token_width else None
 
     def forward(self, x, input_ids):
         if not self.squeezes:
-            return rounded(x) if self.int8 else x
-        code = self.encode(x)
+            return rounded(x, self.bits)
+        h = self.norm(x)
+        code = self.encode(h)
         if self.residual:
-            code = code + x[..., : self.width]
-        if self.int8:
-            code = rounded(code)
+            code = code + h[..., : self.width]
+        code = rounded(code, self.bits)
         known = code if self.tokens is None else torch.cat((code, self.tokens(input_ids)), dim=-1)
         out = self.decode(known)
         if self.residual:
@@ -41,7 +43,27 @@ class Cut(nn.Module):
         return out
 
 
-def rounded(code):
+# Distances between levels that suit a normal variable, by bits.
+STEPS = {1: 1.596, 2: 0.9957, 4: 0.3352}
+
+
+def rounded(code, bits):
+    """What is left of a code that travels with so many bits for each value."""
+    if bits == 32:
+        return code
+    if bits == 8:
+        return rounded_to_int8(code)
+    square = code.square().mean(dim=-1, keepdim=True)
+    # frexp: square = m * 2^e with m from 1/2 to 1; the nearest half power of two to its root.
+    mantissa, exponent = torch.frexp(square)
+    exponent = exponent - 1 + (2 * mantissa >= 2**0.5).to(exponent.dtype)
+    unit = STEPS[bits] * torch.exp2(exponent.clamp(-100, 100) / 2)
+    half = 2 ** (bits - 1)
+    levels = torch.floor(code / unit).clamp(-half, half - 1) + 0.5
+    return torch.where(square < 2.0**-100, torch.zeros_like(code), levels * unit)
+
+
+def rounded_to_int8(code):
     """Each row in units of the least power of two at which it fits into -127 to 127."""
     greatest = code.abs().amax(dim=-1, keepdim=True)
     # frexp: greatest = m * 2^e with m from 1/2 to 1, so its magnitude is e - 1.

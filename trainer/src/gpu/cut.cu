@@ -20,6 +20,13 @@ extern "C" __global__ void embed_backward(const float *dx, const uint32_t *found
     }
 }
 
+// Adds (rows, width) of bf16 to rows of other lengths.
+extern "C" __global__ void add_half_rows(const bf16 *from, int from_step, float *to, int to_step, int width) {
+    from += (size_t)blockIdx.x * from_step;
+    to += (size_t)blockIdx.x * to_step;
+    for (int at = threadIdx.x; at < width; at += blockDim.x) to[at] += wide(from[at]);
+}
+
 // Copies (rows, width) between rows of other lengths, or adds them.
 extern "C" __global__ void copy_rows(const float *from, int from_step, float *to, int to_step, int width,
                                      int adds) {

@@ -9,7 +9,7 @@ use super::block::{Kept, Scratch, Shape, Weights as OfBlock, multiply};
 use super::device::{Array, Device, Out, View};
 use super::ops::{self, Places};
 use crate::Error;
-use crate::adam::Update;
+use crate::adam::{Rule, Segment, Update};
 use crate::block::TENSORS;
 use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
 use crate::model::Model;
@@ -220,7 +220,16 @@ impl<D: Device> Engine for Gpu<D> {
         self.host = OnceLock::new();
         let Params { wide, half } = &*self.params;
         let state = [wide, &self.m, &self.v, &self.gradient].map(Array::all);
-        ops::adam_step(&*device, update, state, half.all())
+        let mut first = 0;
+        for Segment { len, rule } in self.shared.model.segments() {
+            let Rule::Adam(factor) = rule else {
+                return Err(Error::Config("a GPU has no Muon yet".into()));
+            };
+            let own = state.map(|values| values.part(first, len));
+            ops::adam_step(&*device, &update.slower(factor), own, half.all().part(first, len))?;
+            first += len;
+        }
+        Ok(())
     }
 
     #[cfg(test)]
@@ -349,7 +358,7 @@ impl<D: Device> Pass for Made<D> {
         if !shared.model.config.squeezes() {
             return x.get(&*shared.device);
         }
-        shared.with_work(|work| self.encode(work, x))
+        shared.with_work(|work| self.encode(work))
     }
 
     fn losses(&mut self, targets: &[u32]) -> Result<Vec<f32>, Error> {
@@ -389,21 +398,21 @@ impl<D: Device> Made<D> {
         x[x.len() - 1].all()
     }
 
-    fn encode(&self, work: &Work<D>, x: View<'_, f32>) -> Result<Vec<f32>, Error> {
+    fn encode(&self, work: &Work<D>) -> Result<Vec<f32>, Error> {
         let (device, model) = (&*self.shared.device, &self.shared.model);
         let (n, d, k) = (self.shared.shape.rows, self.shared.shape.width, model.code_width());
         let half = parts(model, self.params.half.all());
-        let (code, x_half) = (work.code.all().part(0, n * k), work.scratch.dx_half.all());
-        ops::halve(device, x, x_half)?;
+        let (code, h) = (work.code.all().part(0, n * k), work.scratch.h.all());
+        self.norm(work)?;
         let weight = half[half.len() - 1].rows(d, k);
-        multiply(device, x_half.rows(n, d), weight, Out::Wide(code))?;
+        multiply(device, h.rows(n, d), weight, Out::Wide(code))?;
         if model.config.cut.residual {
-            ops::copy_rows(device, (x, d), (code, k), k, true)?;
+            ops::add_half_rows(device, (h, d), (code, k), k)?;
         }
         code.get(device)
     }
 
-    /// The tail's norm of its last block's output.
+    /// The norm of the last block's output: that of a tail, or the one before a code.
     fn norm(&self, work: &Work<D>) -> Result<(), Error> {
         let wide = parts(&self.shared.model, self.params.wide.all());
         let (scale, h) = (wide[wide.len() - 2], work.scratch.h.all());
@@ -423,7 +432,7 @@ impl<D: Device> Made<D> {
         let half = parts(model, self.params.half.all());
         let weight = half[half.len() - 1].rows(d, vocab);
         let (h, losses, on_device) = (work.scratch.h.all(), work.losses.all(), work.targets.all());
-        let (dx, dh) = (work.scratch.dx.all(), work.scratch.dh.all());
+        let dh = work.scratch.dh.all();
         on_device.set(device, targets)?;
         self.norm(work)?;
         let most = work.logits.all().len() / vocab;
@@ -445,9 +454,15 @@ impl<D: Device> Made<D> {
                 multiply(device, own.t(), slopes, out)?;
             }
         }
-        let Some(grads) = grads else { return Ok(()) };
-        let wide = parts(model, self.params.wide.all());
+        grads.map_or(Ok(()), |grads| self.norm_backward(work, grads))
+    }
+
+    /// Makes the gradient of the last block's output of that of its norm, `work.scratch.dh`.
+    fn norm_backward(&self, work: &Work<D>, grads: &[View<'_, f32>]) -> Result<(), Error> {
+        let device = &*self.shared.device;
+        let wide = parts(&self.shared.model, self.params.wide.all());
         let normed = (self.last(), wide[wide.len() - 2], work.inverse.all());
+        let (dx, dh) = (work.scratch.dx.all(), work.scratch.dh.all());
         dx.zero(device)?;
         let (parts, dscale) = (work.scratch.parts.all(), grads[grads.len() - 2]);
         ops::norm_backward(device, normed, dh, dx, parts, dscale)
@@ -470,17 +485,17 @@ impl<D: Device> Made<D> {
         let code_half = code_half.part(0, n * k);
         code.set(device, dcode)?;
         ops::halve(device, code, code_half)?;
-        let x_half = work.scratch.dx_half.all();
-        ops::halve(device, self.last(), x_half)?;
+        self.norm(work)?;
         let last = grads.len() - 1;
-        let (rows, slopes) = (x_half.rows(n, d), code_half.rows(n, k));
+        let (rows, slopes) = (work.scratch.h.all().rows(n, d), code_half.rows(n, k));
         multiply(device, rows.t(), slopes, Out::Wide(grads[last]))?;
         let half = parts(model, self.params.half.all());
-        multiply(device, slopes, half[last].rows(d, k).t(), Out::Wide(dx))?;
+        let dh = work.scratch.dh.all();
+        multiply(device, slopes, half[last].rows(d, k).t(), Out::Wide(dh))?;
         if model.config.cut.residual {
-            ops::copy_rows(device, (code, k), (dx, d), k, true)?;
+            ops::copy_rows(device, (code, k), (dh, d), k, true)?;
         }
-        Ok(())
+        self.norm_backward(work, grads)
     }
 
     /// From the gradient of the last block's output to that of the source.

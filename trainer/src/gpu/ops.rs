@@ -284,6 +284,19 @@ pub(crate) fn copy_rows(
     device.launch("copy_rows", Grid::rows(rows), &args)
 }
 
+/// Adds the first `width` values of rows to those of others.
+pub(crate) fn add_half_rows(
+    device: &impl Device,
+    (from, from_step): (View<'_, bf16>, usize),
+    (to, to_step): (View<'_, f32>, usize),
+    width: usize,
+) -> Done {
+    let rows = from.len() / from_step;
+    let [from_step, to_step, width] = [from_step, to_step, width].map(|size| Arg::Int(size as i32));
+    let args = [from.arg(), from_step, to.arg(), to_step, width];
+    device.launch("add_half_rows", Grid::rows(rows), &args)
+}
+
 /// Rounds to bf16.
 pub(crate) fn halve(device: &impl Device, from: View<'_, f32>, to: View<'_, bf16>) -> Done {
     let args = [from.arg(), to.arg(), Arg::Long(from.len() as u64)];

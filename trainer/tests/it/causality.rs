@@ -34,7 +34,7 @@ fn differing(one: &[u8], other: &[u8]) -> Vec<(usize, usize)> {
 
 #[test]
 fn a_token_reaches_itself_and_those_after_it_in_its_sequence_only() {
-    let all = stages(CONTEXT, WIDTH, false);
+    let all = stages(CONTEXT, WIDTH, 32);
     let inputs = tokens(1);
     let codes = [inputs.clone(), changed(&inputs)].map(|tokens| {
         let head = all[0].forward(Input::Tokens(&tokens)).unwrap();
@@ -50,12 +50,12 @@ fn a_token_reaches_itself_and_those_after_it_in_its_sequence_only() {
 
 #[test]
 fn what_is_to_be_predicted_reaches_the_gradients_of_those_before_only() {
-    let all = stages(CONTEXT, WIDTH, false);
+    let all = stages(CONTEXT, WIDTH, 32);
     let head = all[0].forward(Input::Tokens(&tokens(1))).unwrap();
     let code = all[1].forward(Input::Code(&head)).unwrap();
     let targets = tokens(2);
     let grads = [targets.clone(), changed(&targets)].map(|targets| {
-        let fresh = |stage| Stage::new(&config(stage, CONTEXT, WIDTH, false)).unwrap();
+        let fresh = |stage| Stage::new(&config(stage, CONTEXT, WIDTH, 32)).unwrap();
         let tail = fresh(2).loss_and_grad(Input::Code(&code), &targets).unwrap().grad;
         let body = fresh(1).backward(0, Input::Code(&head), &tail).unwrap().unwrap();
         [tail, body]

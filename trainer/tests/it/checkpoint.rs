@@ -9,7 +9,7 @@ const CONTEXT: u32 = 16;
 fn stages(precision: Precision) -> Vec<Stage> {
     iota_trainer::use_threads(1);
     let stage = |index| {
-        let mut config = config(index, CONTEXT, 12, true);
+        let mut config = config(index, CONTEXT, 12, 8);
         config.model.precision = precision;
         config.cut.token_width = 8;
         config.adam.muon = precision == Precision::Bf16;

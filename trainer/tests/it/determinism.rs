@@ -16,8 +16,8 @@ fn wire(pass: Pass) -> [Vec<u8>; 5] {
 #[test]
 fn two_instances_send_the_same_bytes_and_take_the_same_step() {
     let data = Dataset::embedded(CONTEXT).unwrap();
-    for int8 in [true, false] {
-        let (mut one, mut other) = (stages(CONTEXT, 12, int8), stages(CONTEXT, 12, int8));
+    for bits in [32, 8, 4, 2, 1] {
+        let (mut one, mut other) = (stages(CONTEXT, 12, bits), stages(CONTEXT, 12, bits));
         for number in 0..3 {
             let (inputs, targets) = microbatch(&data, number);
             let sent = [pass(&mut one, &inputs, &targets), pass(&mut other, &inputs, &targets)];
@@ -36,7 +36,7 @@ fn two_instances_send_the_same_bytes_and_take_the_same_step() {
 fn repeating_a_microbatch_repeats_its_bytes_and_a_forward_pass_leaves_no_trace() {
     let data = Dataset::embedded(CONTEXT).unwrap();
     let (inputs, targets) = microbatch(&data, 5);
-    let mut all = stages(CONTEXT, 12, true);
+    let mut all = stages(CONTEXT, 12, 8);
     let before: Vec<Vec<u8>> = all.iter().map(Stage::snapshot).collect();
     let code = all[0].forward(Input::Tokens(&inputs)).unwrap();
     assert_eq!((code, all[0].accumulated()), (all[0].forward(Input::Tokens(&inputs)).unwrap(), 0));
@@ -51,13 +51,13 @@ fn repeating_a_microbatch_repeats_its_bytes_and_a_forward_pass_leaves_no_trace()
 #[test]
 fn parameters_start_from_seed_and_stage_alone() {
     let at = |stage, seed: u8| {
-        let mut config = config(stage, CONTEXT, 12, true);
+        let mut config = config(stage, CONTEXT, 12, 8);
         config.seed = [seed; 32];
         Stage::new(&config).unwrap()
     };
     assert_eq!(at(1, 7).params(), at(1, 7).params());
     assert_ne!(at(1, 7).params(), at(1, 8).params());
-    let mut other = config(1, CONTEXT, 12, false);
+    let mut other = config(1, CONTEXT, 12, 32);
     other.batch = 3;
     other.adam.lr_micro = 1;
     assert_eq!(Stage::new(&other).unwrap().params(), at(1, 7).params());
@@ -74,7 +74,7 @@ proptest! {
             (0..8 * CONTEXT).map(|_| (random() % 256) as u32).collect()
         };
         let (inputs, targets) = (draw(), draw());
-        let sent = [0, 1].map(|_| wire(pass(&mut stages(CONTEXT, 12, true), &inputs, &targets)));
+        let sent = [0, 1].map(|_| wire(pass(&mut stages(CONTEXT, 12, 8), &inputs, &targets)));
         prop_assert!(sent[0] == sent[1]);
     }
 }

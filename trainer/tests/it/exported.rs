@@ -16,7 +16,7 @@ const CONTEXT: u32 = 32;
 fn trained(cut: CutConfig) -> Whole {
     iota_trainer::use_threads(1);
     let stage = |index| {
-        let mut config = config(index, CONTEXT, 12, true);
+        let mut config = config(index, CONTEXT, 12, 8);
         config.cut = cut;
         Stage::new(&config).unwrap()
     };
@@ -38,11 +38,11 @@ fn transformers_loads_an_exported_model_and_finds_the_same_loss() {
         println!("skipped: `transformers` is not installed");
         return;
     };
-    let open = CutConfig { width: 32, int8: false, residual: true, token_width: 0 };
-    let squeezed = CutConfig { width: 12, int8: true, residual: true, token_width: 8 };
-    let plain = CutConfig { width: 12, int8: false, residual: false, token_width: 0 };
+    let open = CutConfig { width: 32, bits: 32, residual: true, token_width: 0 };
+    let squeezed = CutConfig { width: 12, bits: 2, residual: true, token_width: 8 };
+    let plain = CutConfig { width: 12, bits: 32, residual: false, token_width: 0 };
     let data = Dataset::embedded(CONTEXT).unwrap();
-    let rounded = CutConfig { int8: true, ..open };
+    let rounded = CutConfig { bits: 8, ..open };
     for (cut, class) in [
         (open, "LlamaForCausalLM"),
         (squeezed, "IotaForCausalLM"),

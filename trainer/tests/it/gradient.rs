@@ -34,9 +34,9 @@ fn text() -> (Vec<u32>, Vec<u32>) {
 
 /// Stages whose optimizer neither clips nor remembers, so that their first moment after a step is
 /// the mean gradient itself.
-fn bare(int8: bool) -> Vec<Stage> {
+fn bare(bits: u32) -> Vec<Stage> {
     let stage = |index| {
-        let mut config = config(index, CONTEXT, WIDTH, int8);
+        let mut config = config(index, CONTEXT, WIDTH, bits);
         config.adam.beta1_milli = 0;
         config.adam.clip_milli = 0;
         Stage::new(&config).unwrap()
@@ -93,13 +93,13 @@ fn check_entries(start: &[f32], gradient: &[f32], seed: u64, mut loss: impl FnMu
 fn every_stage_gets_the_derivative_of_the_loss_along_its_own_gradient() {
     let (inputs, targets) = text();
     for stage in 0..3 {
-        let mut all = bare(false);
+        let mut all = bare(32);
         let start = all[stage].params().to_vec();
         pass(&mut all, &inputs, &targets);
         let gradient = gradient_of(&mut all[stage]);
         let norm = length(&gradient);
         let direction: Vec<f32> = gradient.iter().map(|g| g / norm as f32).collect();
-        let mut moved = stages(CONTEXT, WIDTH, false);
+        let mut moved = stages(CONTEXT, WIDTH, 32);
         let slope = slope(&start, &direction, STEP, |params| {
             moved[stage].load_params(params).unwrap();
             loss(&mut moved, &inputs, &targets)
@@ -112,11 +112,11 @@ fn every_stage_gets_the_derivative_of_the_loss_along_its_own_gradient() {
 fn single_parameters_of_every_stage_get_the_derivative_of_the_loss() {
     let (inputs, targets) = text();
     for stage in 0..3 {
-        let mut all = bare(false);
+        let mut all = bare(32);
         let start = all[stage].params().to_vec();
         pass(&mut all, &inputs, &targets);
         let gradient = gradient_of(&mut all[stage]);
-        let mut moved = stages(CONTEXT, WIDTH, false);
+        let mut moved = stages(CONTEXT, WIDTH, 32);
         check_entries(&start, &gradient, 11 + stage as u64, |params| {
             moved[stage].load_params(params).unwrap();
             loss(&mut moved, &inputs, &targets)
@@ -127,11 +127,11 @@ fn single_parameters_of_every_stage_get_the_derivative_of_the_loss() {
 #[test]
 fn behind_an_int8_cut_the_tail_gets_the_derivative_of_the_loss() {
     let (inputs, targets) = text();
-    let mut all = bare(true);
+    let mut all = bare(8);
     let start = all[2].params().to_vec();
     let sent = pass(&mut all, &inputs, &targets);
     let gradient = gradient_of(&mut all[2]);
-    let mut tail = bare(true).swap_remove(2);
+    let mut tail = bare(8).swap_remove(2);
     check_entries(&start, &gradient, 21, |params| {
         tail.load_params(params).unwrap();
         f64::from(tail.loss_and_grad(Input::Code(&sent.codes[1]), &targets).unwrap().loss)
@@ -141,7 +141,7 @@ fn behind_an_int8_cut_the_tail_gets_the_derivative_of_the_loss() {
 #[test]
 fn the_gradient_that_a_tail_sends_is_the_derivative_in_the_code_it_got() {
     let (inputs, targets) = text();
-    let mut all = bare(false);
+    let mut all = bare(32);
     let sent = pass(&mut all, &inputs, &targets);
     let code = code_values(&sent.codes[1]).unwrap();
     assert_eq!(float_code(&code, WIDTH), sent.codes[1]);
@@ -155,12 +155,12 @@ fn the_gradient_that_a_tail_sends_is_the_derivative_in_the_code_it_got() {
 #[test]
 fn rounding_to_int8_passes_the_slope_straight_through() {
     let (inputs, targets) = text();
-    let mut rounded = bare(true);
+    let mut rounded = bare(8);
     let sent = pass(&mut rounded, &inputs, &targets);
     let as_float = |bytes: &[u8]| float_code(&code_values(bytes).unwrap(), WIDTH);
     let (code, grad) = (as_float(&sent.codes[0]), as_float(&sent.tail.grad));
     // What the same body makes of the same numbers when nothing is rounded.
-    let mut smooth = bare(false);
+    let mut smooth = bare(32);
     let exact = smooth[1].backward(0, Input::Code(&code), &grad).unwrap().unwrap();
     assert!(gradient_of(&mut rounded[1]) == gradient_of(&mut smooth[1]));
     // Only what goes on over the wire is rounded: by half a step, 1/126 of a row's greatest.
@@ -180,12 +180,12 @@ fn a_step_follows_the_mean_of_what_was_accumulated() {
     let data = Dataset::embedded(CONTEXT).unwrap();
     let alone = |number| {
         let (inputs, targets) = microbatch(&data, number);
-        let mut all = bare(false);
+        let mut all = bare(32);
         pass(&mut all, &inputs, &targets);
         all.iter_mut().map(gradient_of).collect::<Vec<_>>()
     };
     let (first, second) = (alone(3), alone(4));
-    let mut both = bare(false);
+    let mut both = bare(32);
     for number in [3, 4] {
         let (inputs, targets) = microbatch(&data, number);
         pass(&mut both, &inputs, &targets);

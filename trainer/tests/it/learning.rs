@@ -17,7 +17,7 @@ fn held_out(stages: &[Stage], data: &Dataset, ablation: Ablation) -> f64 {
 #[test]
 fn text_is_learned_and_every_cut_carries_some_of_it() {
     let data = Dataset::embedded(CONTEXT).unwrap();
-    let mut stages = stages(CONTEXT, 12, true);
+    let mut stages = stages(CONTEXT, 12, 8);
     let before = held_out(&stages, &data, Ablation::None);
     assert!((before - 256f64.ln()).abs() < 0.5, "nothing is known at first: {before}");
     for number in 0..STEPS {
@@ -47,7 +47,7 @@ fn text_is_learned_and_every_cut_carries_some_of_it() {
 fn equal_seeds_learn_alike_bit_for_bit() {
     let data = Dataset::embedded(CONTEXT).unwrap();
     let trajectory = || -> Vec<u32> {
-        let mut stages = stages(CONTEXT, 12, true);
+        let mut stages = stages(CONTEXT, 12, 8);
         (0..12).map(|number| step(&mut stages, &data, number).to_bits()).collect()
     };
     assert_eq!(trajectory(), trajectory());

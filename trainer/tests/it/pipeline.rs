@@ -10,7 +10,7 @@ pub(crate) const STAGES: u16 = 3;
 pub(crate) const BATCH: u32 = 8;
 
 /// The setting of one stage: a small model with cuts of these many dimensions.
-pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageConfig {
+pub(crate) fn config(stage: u16, context: u32, width: u32, bits: u32) -> StageConfig {
     StageConfig {
         model: ModelConfig {
             vocab: 256,
@@ -23,7 +23,7 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: CutConfig { width, int8, residual: true, token_width: 0 },
+        cut: CutConfig { width, bits, residual: true, token_width: 0 },
         adam: AdamConfig {
             lr_micro: 4_000,
             beta1_milli: 900,
@@ -41,10 +41,10 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, int8: bool) -> StageC
 }
 
 /// The stages of a pipeline.
-pub(crate) fn stages(context: u32, width: u32, int8: bool) -> Vec<Stage> {
+pub(crate) fn stages(context: u32, width: u32, bits: u32) -> Vec<Stage> {
     // So small a model is several times faster on one thread; a test that wants more asks before.
     iota_trainer::use_threads(1);
-    let stage = |stage| Stage::new(&config(stage, context, width, int8)).unwrap();
+    let stage = |stage| Stage::new(&config(stage, context, width, bits)).unwrap();
     (0..STAGES).map(stage).collect()
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn step(stages: &mut [Stage], data: &Dataset, number: u64) -> f32 {
 
 /// A code in f32 form with these values: what [`iota_trainer::code`] specifies, written by hand.
 pub(crate) fn float_code(values: &[f32], width: u32) -> Vec<u8> {
-    let mut bytes = vec![0xC0, 0];
+    let mut bytes = vec![0xC0, 32];
     bytes.extend((values.len() as u32 / width).to_le_bytes());
     bytes.extend(width.to_le_bytes());
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));

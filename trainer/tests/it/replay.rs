@@ -13,7 +13,7 @@ fn data() -> Dataset {
 /// Stages that can go back to earlier versions.
 fn remembering() -> Vec<Stage> {
     let options = Options { keep_versions: true, ..Options::default() };
-    let stage = |index| Stage::with(&config(index, CONTEXT, 12, true), options).unwrap();
+    let stage = |index| Stage::with(&config(index, CONTEXT, 12, 8), options).unwrap();
     (0..3).map(stage).collect()
 }
 
@@ -32,7 +32,7 @@ fn a_restored_snapshot_goes_on_as_if_nothing_had_happened() {
     let mut all = trained(5);
     let mut restored: Vec<Stage> = (0..3)
         .map(|index| {
-            let mut stage = Stage::new(&config(index, CONTEXT, 12, true)).unwrap();
+            let mut stage = Stage::new(&config(index, CONTEXT, 12, 8)).unwrap();
             stage.restore(&all[usize::from(index)].snapshot()).unwrap();
             stage
         })
@@ -55,7 +55,7 @@ fn a_broken_snapshot_is_refused_and_changes_nothing() {
     let mut not_finite = good.clone();
     let end = not_finite.len();
     not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-    let other = Stage::new(&config(0, CONTEXT, 12, true)).unwrap().snapshot();
+    let other = Stage::new(&config(0, CONTEXT, 12, 8)).unwrap().snapshot();
     for broken in [&good[..good.len() - 1], &good[..7], &[], &not_finite, &other] {
         assert!(stage.restore(broken).is_err());
         assert!(stage.snapshot() == good, "unchanged");
@@ -69,7 +69,7 @@ fn a_replay_gives_the_code_and_the_gradient_that_were_sent() {
     let snapshots: Vec<Vec<u8>> = live.iter().map(Stage::snapshot).collect();
     let sent = pass(&mut live, &inputs, &targets);
     let again = |index: u16| {
-        let mut stage = Stage::new(&config(index, CONTEXT, 12, true)).unwrap();
+        let mut stage = Stage::new(&config(index, CONTEXT, 12, 8)).unwrap();
         stage.restore(&snapshots[usize::from(index)]).unwrap();
         stage
     };
@@ -87,7 +87,7 @@ fn a_replay_gives_the_code_and_the_gradient_that_were_sent() {
 fn a_replay_agrees_in_bf16_with_recomputed_activations_and_tokens_at_the_cuts() {
     iota_trainer::use_threads(1);
     let build = |index, recompute| {
-        let mut config = config(index, CONTEXT, 12, true);
+        let mut config = config(index, CONTEXT, 12, 8);
         config.model.precision = Precision::Bf16;
         config.cut.token_width = 8;
         config.adam.muon = true;
@@ -134,7 +134,7 @@ fn a_flight_lands_at_the_version_it_left_with_while_an_auditor_could_repeat_it()
     let (inputs, targets) = microbatch(&data, 20);
     let (mut all, mut auditor) = (remembering(), remembering().swap_remove(0));
     let grad = pass(&mut all, &inputs, &targets).grad;
-    let mut stage = Stage::new(&config(0, CONTEXT, 12, true)).unwrap();
+    let mut stage = Stage::new(&config(0, CONTEXT, 12, 8)).unwrap();
     let flights: Vec<_> = (0..2).map(|_| stage.depart(Input::Tokens(&inputs)).unwrap()).collect();
     let [(code, late), (_, too_late)] = flights.try_into().unwrap();
     for (number, flight) in [(7, Some(late)), (1, None)] {

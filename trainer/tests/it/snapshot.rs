@@ -12,7 +12,7 @@ const HEADER: usize = 16;
 /// A pipeline after some steps, with one microbatch waiting for the next step.
 fn busy(steps: u64) -> Vec<Stage> {
     let data = Dataset::embedded(CONTEXT).unwrap();
-    let mut all = stages(CONTEXT, 12, true);
+    let mut all = stages(CONTEXT, 12, 8);
     for number in 0..steps {
         step(&mut all, &data, number);
     }
@@ -37,10 +37,10 @@ fn moments_and_step_count_are_part_of_a_snapshot() {
     assert_eq!(params, stage.params());
     assert!(first.iter().any(|m| *m != 0.0) && second.iter().any(|v| *v > 0.0));
     // The same parameters without their history do not go the same way.
-    let mut fresh = Stage::new(&config(1, CONTEXT, 12, true)).unwrap();
+    let mut fresh = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
     fresh.load_params(stage.params()).unwrap();
     assert_eq!((fresh.version(), fresh.accumulated()), (0, 0));
-    let mut restored = Stage::new(&config(1, CONTEXT, 12, true)).unwrap();
+    let mut restored = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
     restored.restore(&bytes).unwrap();
     assert_eq!(restored.version(), 5);
     for stage in [&mut stage, &mut fresh, &mut restored] {
@@ -87,7 +87,7 @@ fn a_snapshot_with_impossible_values_is_refused() {
 
 #[test]
 fn a_snapshot_at_the_last_step_there_can_be_does_not_overflow_the_count() {
-    let mut stage = stages(CONTEXT, 12, true).swap_remove(1);
+    let mut stage = stages(CONTEXT, 12, 8).swap_remove(1);
     let mut bytes = stage.snapshot();
     bytes[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
     stage.restore(&bytes).unwrap();
@@ -106,7 +106,7 @@ proptest! {
         flip in 1u8..,
         extra in prop::collection::vec(any::<u8>(), 1..20),
     ) {
-        let mut stage = Stage::new(&config(1, CONTEXT, 12, true)).unwrap();
+        let mut stage = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
         let good = stage.snapshot();
         let input = float_inputs();
         stage.backward(0, Input::Code(&input), &input).unwrap();
@@ -119,7 +119,7 @@ proptest! {
         }
         prop_assert!(stage.snapshot() == good);
         prop_assert_eq!(stage.accumulated(), 1);
-        let mut untouched = Stage::new(&config(1, CONTEXT, 12, true)).unwrap();
+        let mut untouched = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
         untouched.backward(0, Input::Code(&input), &input).unwrap();
         prop_assert!(next(&mut stage) == next(&mut untouched), "the gradient still waits");
     }

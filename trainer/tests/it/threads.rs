@@ -37,14 +37,14 @@ fn trained() -> Vec<u8> {
     let data = Dataset::embedded(CONTEXT).unwrap();
     let mut half: Vec<Stage> = (0..STAGES)
         .map(|index| {
-            let mut config = config(index, CONTEXT, 12, true);
+            let mut config = config(index, CONTEXT, 12, 8);
             config.model.precision = Precision::Bf16;
             config.adam.muon = true;
             config.cut.token_width = 8;
             Stage::new(&config).unwrap()
         })
         .collect();
-    let mut all = stages(CONTEXT, 12, true);
+    let mut all = stages(CONTEXT, 12, 8);
     for number in 0..6 {
         step(&mut all, &data, number);
         step(&mut half, &data, number);

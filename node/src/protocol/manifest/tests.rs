@@ -37,7 +37,7 @@ pub(in crate::protocol) fn sample() -> Manifest {
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: Cut { width: 16, int8: true, residual: true, token_width: 0 },
+        cut: Cut { width: 16, bits: 8, residual: true, token_width: 0 },
         adam: Adam {
             lr_micro: 3000,
             beta1_milli: 900,
