@@ -169,7 +169,7 @@ pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
         Preset::B100 => large(9216, 90, 72, 32_256, 800),
     };
     let width = 2 * (model.d_model / 32 - 1);
-    let cut = Cut { width, bits: 4, residual: true, token_width: 256 };
+    let cut = Cut { width, bits: 4, residual: true, token_width: model.d_model / 32 };
     let adam = Adam { lr_micro: 300, weight_decay_milli: 100, warmup_steps: 100, ..base.adam };
     Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..base }
 }
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_as_large_as_their_names_say() {
-        let sizes = [184_512.0, 112e6, 1.5e9, 15e9, 100e9];
+        let sizes = [210_240.0, 112e6, 1.5e9, 15e9, 100e9];
         for (preset, size) in Preset::value_variants().iter().zip(sizes) {
             let manifest = manifest(*preset, Choice::unbound(*preset));
             assert_eq!(manifest.validate().map_err(|error| error.to_string()), Ok(()));

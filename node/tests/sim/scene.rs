@@ -131,7 +131,7 @@ impl Scene {
             pins: pins.collect(),
         });
         let model = Model { d_model: 32, d_ffn: 96, context: CONTEXT, ..manifest.model };
-        let cut = Cut { width: 12, ..manifest.cut };
+        let cut = Cut { width: 12, bits: 8, token_width: 0, ..manifest.cut };
         let manifest = Manifest { phases: PHASES, batch: 4, draw_guard: 2, model, cut, ..manifest };
         let manifest = Manifest { max_draws: self.max_draws, ..manifest };
         manifest.validate().unwrap();
