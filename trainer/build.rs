@@ -52,12 +52,14 @@ fn compile_kernels() -> Result<(), Box<dyn Error>> {
     for variable in ["NVCC", "CUDA_HOME"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    println!("cargo::rerun-if-changed={}", sources.display());
     let mut names: Vec<PathBuf> = fs::read_dir(&sources)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_, Box<dyn Error>>>()?;
     names.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
     names.sort();
+    for source in names.iter().chain([&sources.join("common.cuh")]) {
+        println!("cargo::rerun-if-changed={}", source.display());
+    }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let unit: String =
         names.iter().map(|path| format!("#include \"{}\"\n", path.display())).collect();

@@ -13,7 +13,7 @@ use crate::protocol::{Hash, Hotkey};
 /// A model by its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// 184 thousand parameters, of bytes
+    /// 210 thousand parameters, of bytes
     #[default]
     Tiny,
     /// 112 million parameters

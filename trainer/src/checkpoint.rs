@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::{Error, StageConfig};
 
 /// The version of files of this form.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 /// Greatest file that is read, in bytes.
 const GREATEST: u64 = 1 << 36;
 

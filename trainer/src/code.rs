@@ -53,7 +53,7 @@ pub(crate) fn row_bytes(width: u32, bits: u32) -> u32 {
 ///
 /// # Errors
 /// [`Error::Diverged`] for a value that is not finite, or too large for its form, [`Error::Input`] for other
-/// bits.
+/// bits, or values that are no whole rows.
 pub fn encode(values: &[f32], width: usize, bits: u32) -> Result<Vec<u8>, Error> {
     let limit = match bits {
         32 => f32::MAX,
@@ -66,7 +66,10 @@ pub fn encode(values: &[f32], width: usize, bits: u32) -> Result<Vec<u8>, Error>
     if !values.iter().all(|value| value.abs() <= limit) {
         return Err(Error::Diverged("a code"));
     }
-    let rows = values.len() / width.max(1);
+    if width == 0 || !values.len().is_multiple_of(width) {
+        return Err(Error::Input(format!("{} values are no rows of {width}", values.len())));
+    }
+    let rows = values.len() / width;
     let mut bytes = Vec::with_capacity(HEADER + rows * row_bytes(width as u32, bits) as usize);
     bytes.extend([MAGIC, bits as u8]);
     bytes.extend((rows as u32).to_le_bytes());
@@ -237,7 +240,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Code, Error> {
     Ok(Code { rows, width, bits, values })
 }
 
-fn header(bytes: &[u8]) -> Result<(usize, usize, u32), Error> {
+/// Rows, width and bits of a code.
+pub(crate) fn header(bytes: &[u8]) -> Result<(usize, usize, u32), Error> {
     let bad = |what: &str| Error::Input(format!("not a code: {what}"));
     let header = bytes.first_chunk::<HEADER>().ok_or_else(|| bad("too short"))?;
     if header[0] != MAGIC || !is_form(header[1].into()) {

@@ -14,6 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::code;
 use crate::config::StageConfig;
 use crate::engine::{Engine, Pass, Source, Weights};
+use crate::model::Model;
 use crate::{Device, Error};
 
 /// Parameter versions at which a backward pass can be, the present one included.
@@ -108,6 +109,8 @@ pub struct Stage {
     config: StageConfig,
     options: Options,
     engine: Box<dyn Engine>,
+    /// Parameters.
+    count: usize,
     /// Earlier versions.
     versions: VecDeque<(u32, Weights)>,
     /// Steps taken.
@@ -144,6 +147,7 @@ impl Stage {
             config: *config,
             options,
             engine: options.device.engine(config, options)?,
+            count: Model::new(config).count(),
             versions: VecDeque::new(),
             version: 0,
             rate: 1.0,
@@ -155,7 +159,7 @@ impl Stage {
     /// Number of parameters.
     #[must_use]
     pub fn param_count(&self) -> usize {
-        self.params().len()
+        self.count
     }
 
     /// The parameters, flat, in the order of the architecture. NaN where a device has failed to give them,
@@ -439,8 +443,9 @@ impl Stage {
     /// Takes an AdamW step along the mean of the accumulated gradients.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the gradient, a parameter or a moment is not finite,
-    /// [`Error::Input`] when steps can no longer be counted; the stage stays as it was then.
+    /// [`Error::Diverged`] when the gradient is not finite, [`Error::Input`] when steps can no longer be
+    /// counted; the stage stays as it was then. [`Error::Device`] when a device fails: some parameters may
+    /// have taken the step, so the stage is to be loaded again.
     pub fn step(&mut self) -> Result<StepInfo, Error> {
         if self.version == u32::MAX {
             return Err(Error::Input("no more steps can be counted".into()));
@@ -455,14 +460,15 @@ impl Stage {
         if !norm.is_finite() || self.config.adam.clip_milli == 0 && norm > GREATEST_UNCLIPPED {
             return Err(Error::Diverged("the gradient"));
         }
-        if self.options.keep_versions {
-            self.versions.push_back((self.version, self.engine.weights()));
+        let before = self.options.keep_versions.then(|| self.engine.weights());
+        let update = Update::new(&self.config.adam, self.version + 1, self.rate, share, norm);
+        self.engine.step(&update)?;
+        if let Some(weights) = before {
+            self.versions.push_back((self.version, weights));
             if self.versions.len() >= KEPT_VERSIONS {
                 self.versions.pop_front();
             }
         }
-        let update = Update::new(&self.config.adam, self.version + 1, self.rate, share, norm);
-        self.engine.step(&update)?;
         self.version += 1;
         self.accumulated = 0;
         Ok(StepInfo { grad_norm: norm as f32, microbatches })
@@ -503,19 +509,18 @@ impl Stage {
 
     /// The values of a code or a gradient, (B, T, K).
     fn values(&self, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-        let code = code::decode(bytes)?;
-        let (batch, context) = (self.config.batch as usize, self.config.model.context as usize);
-        let width = self.config.cut.width as usize;
-        if (code.rows, code.width) != (batch * context, width) {
+        let (rows, width, bits) = code::header(bytes)?;
+        let expected = (self.config.batch * self.config.model.context) as usize;
+        let cut = &self.config.cut;
+        // Before anything is decoded: a few bytes may stand for many values.
+        if (rows, width, bits) != (expected, cut.width as usize, cut.bits) {
             let text = format!(
-                "a code of {} x {}, expected {} x {width}",
-                code.rows,
-                code.width,
-                batch * context
+                "a code of {rows} x {width} values of {bits} bits, expected {expected} x {} of {}",
+                cut.width, cut.bits
             );
             return Err(Error::Input(text));
         }
-        Ok(code.values)
+        Ok(code::decode(bytes)?.values)
     }
 
     fn encode(&self, values: &[f32]) -> Result<Vec<u8>, Error> {

@@ -66,7 +66,8 @@ pub(crate) fn torch(root: &Path) -> Result<PathBuf, String> {
 /// Why there is none.
 pub(crate) fn cuda(root: &Path) -> Result<Option<PathBuf>, String> {
     let is_there = |nvcc: &str| Command::new(nvcc).arg("--version").output().is_ok();
-    if std::env::var_os("CUDA_HOME").is_some() || is_there("nvcc") {
+    let is_named = ["CUDA_HOME", "NVCC"].iter().any(|name| std::env::var_os(name).is_some());
+    if is_named || is_there("nvcc") {
         return Ok(None);
     }
     let pins = root.join("xtask/cuda.txt");

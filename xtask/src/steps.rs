@@ -134,6 +134,8 @@ pub(crate) fn gpu() -> Result<()> {
     let home = clients::cuda(&root()).map_err(anyhow::Error::msg)?;
     let mut test = cargo(&["test", "--release", "--locked", "-p", "iota-trainer", "--lib"]);
     test.args(["--features", "cuda", "gpu"]).env("IOTA_TEST_GPU", "1");
+    // Where the toolkit is PyPI's, cuBLAS lies in it, too.
+    test.envs(home.iter().map(|home| ("LD_LIBRARY_PATH", home.join("lib"))));
     test.envs(home.map(|home| ("CUDA_HOME", home)));
     anyhow::ensure!(one(test)?.failed == 0, "tests on the GPU failed");
     Ok(())
@@ -144,7 +146,12 @@ pub(crate) fn gpu() -> Result<()> {
 /// # Errors
 /// What could not be installed, built or run.
 pub(crate) fn pytorch(rest: &[String]) -> Result<()> {
-    crate::pytorch::compare(&root(), &mut cargo(&[]), rest)
+    let mut build = cargo(&[]);
+    if !rest.is_empty() {
+        let home = clients::cuda(&root()).map_err(anyhow::Error::msg)?;
+        build.envs(home.map(|home| ("CUDA_HOME", home)));
+    }
+    crate::pytorch::compare(&root(), &mut build, rest)
 }
 
 /// Runs the steps in order and closes with one line that counts the checks; true if none failed.

@@ -85,7 +85,7 @@ fn width(args: &BottleneckArgs, ratio: Option<u32>) -> Result<u32> {
     match (2 * args.d_model).checked_div(ratio) {
         Some(bytes @ 2..) if (1..args.d_model).contains(&fit(bytes)) => Ok(fit(bytes)),
         _ => Err(Error::argument(format!("a code {ratio} times smaller is none"))
-            .hint("ratios are greater than 32 / bits, and leave a code of one value at least")),
+            .hint("ratios are greater than 16 / bits, and leave a code of one value at least")),
     }
 }
 

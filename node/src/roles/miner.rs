@@ -251,6 +251,8 @@ impl Miner {
         if self.stage.as_ref().is_none_or(|(index, _)| *index != stage) {
             let (recompute, device) = (self.run.recompute, self.run.device);
             let options = Options { recompute, device, ..Options::default() };
+            // A device may have no place for two.
+            self.stage = None;
             let built = Stage::with(&self.run.stage_config(stage), options)?;
             self.stage = Some((stage, built));
             self.held = None;

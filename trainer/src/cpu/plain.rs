@@ -196,9 +196,10 @@ pub(super) mod tests {
     use half::bf16;
 
     use super::*;
+    use crate::adam::Update;
     use crate::config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
     use crate::cpu::Cpu;
-    use crate::engine::Engine;
+    use crate::engine::{Engine, Weights};
     use crate::gpu::{Gpu, emulated};
 
     /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
@@ -321,6 +322,45 @@ pub(super) mod tests {
             made.swap_remove(1)
         }
 
+        /// Code or losses.
+        fn output(
+            &self,
+            config: &StageConfig,
+            engine: &impl Engine,
+            weights: &Weights,
+        ) -> Vec<f32> {
+            let mut pass = engine.forward(weights, self.source(config)).unwrap();
+            if config.is_tail() {
+                pass.losses(&self.targets).unwrap()
+            } else {
+                pass.code().unwrap()
+            }
+        }
+
+        /// A step along two microbatches.
+        fn steps(
+            &self,
+            config: &StageConfig,
+            engine: &mut impl Engine,
+            adam: &AdamConfig,
+            step: u32,
+        ) {
+            for number in 0..2 {
+                let pass = engine.forward(&engine.weights(), self.source(config)).unwrap();
+                if config.is_tail() {
+                    engine.loss_backward(pass, &self.targets).unwrap();
+                } else {
+                    engine.backward(pass, &self.dcode).unwrap();
+                }
+                let length = engine.fresh_norm().unwrap();
+                engine.keep(number == 0).unwrap();
+                let sum = engine.norm().unwrap();
+                assert!((sum / (length * f64::from(number + 1)) - 1.0).abs() < 1e-5);
+            }
+            let norm = engine.norm().unwrap() / 2.0;
+            engine.step(&Update::new(adam, step, 1.0, 0.5, norm)).unwrap();
+        }
+
         fn check<E: Engine>(
             &self,
             config: &StageConfig,
@@ -379,6 +419,41 @@ pub(super) mod tests {
             config.validate().unwrap();
             let kernels = |model, recomputes| Gpu::new(emulated::device(), model, recomputes).unwrap();
             Case::new(&config).check(&config, kernels, 3e-2);
+        }
+
+        /// Steps, moments, versions that are held on to, and going on from what was read.
+        #[test]
+        fn kernels_step_as_the_cpu_does(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
+            let case = Case::new(&config);
+            let model = || Model::new(&config);
+            let mut cpu = Cpu::<bf16>::new(model(), false);
+            let mut gpu = Gpu::new(emulated::device(), model(), false).unwrap();
+            let start = gpu.params().to_vec();
+            prop_assert_eq!(&start[..], cpu.params());
+            let old = gpu.weights();
+            let before = case.output(&config, &gpu, &old);
+            let adam = AdamConfig { lr_micro: 1000, beta1_milli: 900, beta2_milli: 950, ..config.adam };
+            for step in 1..=2 {
+                case.steps(&config, &mut cpu, &adam, step);
+                case.steps(&config, &mut gpu, &adam, step);
+            }
+            // Some entries of a gradient are so small that rounding turns them, and AdamW steps all alike.
+            let moved = |params: &[f32]| -> Vec<f32> { params.iter().zip(&start).map(|(a, b)| a - b).collect() };
+            let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+            prop_assert!(error(&moved(gpu.params()), &wide(&moved(cpu.params()))) < 0.5);
+            for (found, expected) in gpu.moments().iter().zip(cpu.moments()) {
+                prop_assert!(error(found, &wide(&expected)) < 0.2);
+            }
+            prop_assert_eq!(before, case.output(&config, &gpu, &old), "versions in flight stay");
+            let (params, [m, v]) = (gpu.params().to_vec(), gpu.moments());
+            let after = case.output(&config, &gpu, &gpu.weights());
+            let mut again = Gpu::new(emulated::device(), model(), false).unwrap();
+            again.load(&params, Some([&m, &v])).unwrap();
+            prop_assert!(again.params() == params && again.moments() == [m, v]);
+            prop_assert_eq!(&after, &case.output(&config, &again, &again.weights()));
+            prop_assert_eq!(&after, &case.output(&config, &gpu, &gpu.upload(&params).unwrap()));
+            cpu.load(&params, None).unwrap();
+            prop_assert!(error(&after, &wide(&case.output(&config, &cpu, &cpu.weights()))) < 3e-2);
         }
 
         #[cfg(feature = "cuda")]

@@ -30,12 +30,12 @@ class Cut(nn.Module):
 
     def forward(self, x, input_ids):
         if not self.squeezes:
-            return rounded(x, self.bits)
+            return rounded(x.float(), self.bits).to(x.dtype)
         h = self.norm(x)
         code = self.encode(h)
         if self.residual:
             code = code + h[..., : self.width]
-        code = rounded(code, self.bits)
+        code = rounded(code.float(), self.bits).to(code.dtype)
         known = code if self.tokens is None else torch.cat((code, self.tokens(input_ids)), dim=-1)
         out = self.decode(known)
         if self.residual:

@@ -12,7 +12,7 @@ static constexpr int WARP = 32;
 
 // The shared memory that a launch asks for.
 #ifdef IOTA_EMULATED
-alignas(16) static bf16 tiles[1 << 15];
+static bf16 *const tiles = shared_tiles;
 #else
 extern __shared__ __align__(16) bf16 tiles[];
 #endif

@@ -28,6 +28,16 @@ pub(crate) struct Cuda {
     kernels: Mutex<HashMap<&'static str, Kernel>>,
 }
 
+/// Bytes of a GPU.
+pub(crate) struct Memory(CudaSlice<u8>);
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // They are freed next, by whichever thread this is; a failure shows at the next call.
+        let _ = self.0.context().bind_to_thread();
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Kernel {
     function: driver::sys::CUfunction,
@@ -59,6 +69,8 @@ impl Cuda {
         let told = |error: DriverError| refuse(error.to_string());
         let context = CudaContext::new(ordinal).map_err(told)?;
         // Everything runs in one stream, so nothing waits for events.
+        // SAFETY: for the same reason, memory is freed after what was given before.
+        unsafe { context.disable_event_tracking() };
         let stream = context.default_stream();
         let name = format!("cuda:{ordinal} ({})", context.name().map_err(told)?);
         let blas = CudaBlas::new(Arc::clone(&stream)).map_err(|error| refuse(error.to_string()))?;
@@ -114,20 +126,21 @@ impl Cuda {
 }
 
 impl Device for Cuda {
-    type Memory = CudaSlice<u8>;
+    type Memory = Memory;
 
-    fn allocate(&self, bytes: usize) -> Result<Self::Memory, Error> {
-        self.told(self.stream.alloc_zeros::<u8>(bytes))
+    fn allocate(&self, bytes: usize) -> Result<Memory, Error> {
+        Ok(Memory(self.told(self.stream.alloc_zeros::<u8>(bytes))?))
     }
 
-    fn address(memory: &Self::Memory) -> u64 {
-        memory.device_ptr(memory.stream()).0
+    fn address(Memory(bytes): &Memory) -> u64 {
+        bytes.device_ptr(bytes.stream()).0
     }
 
     fn upload(&self, to: u64, bytes: &[u8]) -> Result<(), Error> {
-        let stream = self.bound()?;
-        // SAFETY: views lie within their arrays. Bytes that are not pinned were read when this returns.
-        self.told(unsafe { driver::result::memcpy_htod_async(to, bytes, stream) })
+        self.bound()?;
+        // In order with the default stream, and the bytes were read when this returns.
+        // SAFETY: views lie within their arrays.
+        self.told(unsafe { driver::result::memcpy_htod_sync(to, bytes) })
     }
 
     fn download(&self, from: u64, bytes: &mut [u8]) -> Result<(), Error> {
@@ -203,14 +216,5 @@ impl Device for Cuda {
                 Algorithm::CUBLAS_GEMM_DEFAULT,
             )
         })
-    }
-}
-
-impl Drop for Cuda {
-    fn drop(&mut self) {
-        if self.context.bind_to_thread().is_ok() {
-            // SAFETY: nothing else holds the module; a failure leaves it to the end of the process.
-            let _ = unsafe { driver::result::module::unload(self.module) };
-        }
     }
 }

@@ -51,6 +51,9 @@ static inline uint16_t __bfloat16_as_ushort(__nv_bfloat16 value) { return value.
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline size_t min(size_t a, size_t b) { return a < b ? a : b; }
 
+// What a launch asks for.
+alignas(16) static __nv_bfloat16 shared_tiles[1 << 15];
+
 enum class State { Runs, AtWarp, AtBlock, Done };
 
 struct Fiber {
@@ -154,10 +157,16 @@ static void resume(Fiber &fiber) {
 // Lets every fiber run to its next barrier, until all are done.
 static void run_block(unsigned threads) {
     for (unsigned index = 0; index < threads; index++) fibers[index].state = State::Runs;
+    // Blocks take their threads by turns from the first and from the last, so that what lacks a barrier
+    // shows in one of them; what the block before has left is no number.
+    static bool backward = false;
+    backward = !backward;
+    std::memset(shared_tiles, 0xff, sizeof shared_tiles);
     for (;;) {
         bool has_run = false;
         unsigned at_block = 0, done = 0;
-        for (running = 0; running < threads; running++) {
+        for (unsigned turn = 0; turn < threads; turn++) {
+            running = backward ? threads - 1 - turn : turn;
             if (fibers[running].state == State::Runs) {
                 has_run = true;
                 threadIdx.x = running;

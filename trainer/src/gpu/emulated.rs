@@ -15,7 +15,7 @@ use crate::Error;
 /// Sources with kernels, in the folder of this one.
 const SOURCES: [&str; 7] = ["adam", "attention", "cut", "loss", "norm", "rope", "swiglu"];
 
-/// Bytes that a block shares at most: those of `tiles` in common.cuh, less than any GPU's.
+/// Bytes that a block shares at most: those of `shared_tiles` in emulate.hpp, less than any GPU's.
 const SHARED: u32 = 1 << 16;
 
 type Kernel = unsafe extern "C" fn(*mut *mut c_void);

@@ -150,7 +150,8 @@ impl<D: Device> Engine for Gpu<D> {
 
     fn load(&mut self, params: &[f32], moments: Option<[&[f32]; 2]>) -> Result<(), Error> {
         let device = Arc::clone(&self.shared.device);
-        self.params = Arc::new(Params::of(&*device, params)?);
+        let params = Params::of(&*device, params)?;
+        self.host = OnceLock::new();
         match moments {
             Some([m, v]) => {
                 self.m.all().set(&*device, m)?;
@@ -161,7 +162,7 @@ impl<D: Device> Engine for Gpu<D> {
                 self.v.all().zero(&*device)?;
             }
         }
-        self.host = OnceLock::new();
+        self.params = Arc::new(params);
         Ok(())
     }
 

@@ -15,6 +15,8 @@ const STRETCH: usize = 1 << 16;
 const TILE: usize = 64;
 const TILE_THREADS: u32 = 128;
 const TILE_PADDING: usize = 8;
+/// Heads of all sequences: CUDA has no more blocks in the second direction of a grid.
+const MOST_HEADS: u64 = 65_535;
 /// Widths of a head that there are kernels for.
 const WIDTHS: [usize; 3] = [32, 64, 128];
 
@@ -141,6 +143,11 @@ impl Attention {
                 format!("a head is {each} wide; on a GPU it is a multiple of 8, at most 128");
             return Err(Error::Config(text));
         };
+        if u64::from(model.heads) * batch as u64 > MOST_HEADS {
+            let text =
+                format!("{} heads x {batch} sequences; a GPU takes {MOST_HEADS}", model.heads);
+            return Err(Error::Config(text));
+        }
         let [tokens, heads, groups, each] =
             [model.context, model.heads, model.kv_heads, each].map(|size| size as i32);
         let scale = 1.0 / (each as f32).sqrt();

@@ -1,6 +1,6 @@
 //! What peers may send: any bytes, any numbers. A refusal is an error and leaves no trace.
 
-use iota_trainer::{Ablation, Dataset, Error, Input, Stage, code_values, held_out_loss};
+use iota_trainer::{Ablation, Dataset, Error, Input, Stage, code, code_values, held_out_loss};
 use proptest::prelude::*;
 
 use crate::pipeline::{BATCH, Pass, config, float_code, microbatch, pass, stages};
@@ -47,6 +47,17 @@ fn codes_and_gradients_of_another_size_are_refused() {
     for other in &others {
         assert!(code_values(other).is_ok(), "well formed in itself");
         assert!(refused(&mut all, &sent, &inputs, &targets, other));
+    }
+}
+
+/// More bits than the run allows tell more, and take more of a link.
+#[test]
+fn codes_of_other_bits_are_refused() {
+    let (mut all, sent, inputs, targets) = scene(4);
+    let values = vec![0.5; ROWS * WIDTH as usize];
+    for bits in [32, 8, 2, 1] {
+        let other = code::encode(&values, WIDTH as usize, bits).unwrap();
+        assert!(refused(&mut all, &sent, &inputs, &targets, &other), "{bits} bits");
     }
 }
 

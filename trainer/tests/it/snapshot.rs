@@ -106,7 +106,7 @@ proptest! {
         flip in 1u8..,
         extra in prop::collection::vec(any::<u8>(), 1..20),
     ) {
-        let mut stage = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
+        let mut stage = Stage::new(&config(1, CONTEXT, 12, 32)).unwrap();
         let good = stage.snapshot();
         let input = float_inputs();
         stage.backward(0, Input::Code(&input), &input).unwrap();
@@ -119,7 +119,7 @@ proptest! {
         }
         prop_assert!(stage.snapshot() == good);
         prop_assert_eq!(stage.accumulated(), 1);
-        let mut untouched = Stage::new(&config(1, CONTEXT, 12, 8)).unwrap();
+        let mut untouched = Stage::new(&config(1, CONTEXT, 12, 32)).unwrap();
         untouched.backward(0, Input::Code(&input), &input).unwrap();
         prop_assert!(next(&mut stage) == next(&mut untouched), "the gradient still waits");
     }

@@ -124,6 +124,7 @@ impl Manifest {
                 (model.d_model / model.heads).is_multiple_of(2),
                 "the width of a head must be even for the rotary embedding",
             ),
+            (matches!(self.cut.bits, 32 | 8 | 4 | 2 | 1), "`cut.bits` must be 32, 8, 4, 2 or 1"),
             (
                 self.cut.token_width <= model.d_model - self.cut.width,
                 "`cut.token_width` must be at most `model.d_model` less `cut.width`",

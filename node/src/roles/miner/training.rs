@@ -313,7 +313,7 @@ impl Training {
         let (code, pass) = match stage.depart(input) {
             Ok(made) => made,
             // A code that does not decode is the sender's fault: it gets no gradient.
-            Err(_) if self.index > 0 => return Ok(()),
+            Err(error) if self.index > 0 && !is_own(&error) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         let code = match &mut self.hostile {
@@ -370,7 +370,11 @@ impl Training {
         let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
         let (inputs, targets) = self.run.split(&tokens);
         let input = Input::of(stage, self.index.into(), &waiting.bytes, &inputs);
-        let Ok(tail) = stage.loss_and_grad(input, &targets) else { return Ok(()) };
+        let tail = match stage.loss_and_grad(input, &targets) {
+            Ok(tail) => tail,
+            Err(error) if is_own(&error) => return Err(error.into()),
+            Err(_) => return Ok(()),
+        };
         let (mut loss, mut grad) = (tail.loss, tail.grad);
         if let Some(hostile) = &mut self.hostile {
             loss = hostile.loss(loss);
@@ -412,7 +416,11 @@ impl Training {
         let grad_in = zeroed.as_deref().unwrap_or(&waiting.bytes);
         let fwd_step = flight.pass.version();
         // A gradient that does not decode, or a version that auditors no longer keep: not counted.
-        let Ok(grad) = stage.land(flight.pass, grad_in) else { return Ok(()) };
+        let grad = match stage.land(flight.pass, grad_in) {
+            Ok(grad) => grad,
+            Err(error) if is_own(&error) => return Err(error.into()),
+            Err(_) => return Ok(()),
+        };
         let in_hash = if self.index == 0 {
             tokens_hash(&flight.tokens)
         } else {
@@ -511,4 +519,9 @@ impl Training {
 pub(in crate::roles) fn tokens_hash(tokens: &[u32]) -> Hash {
     let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
     content_hash(&bytes)
+}
+
+/// Whether what failed is the own device, whatever a peer sent.
+fn is_own(error: &iota_trainer::Error) -> bool {
+    matches!(error, iota_trainer::Error::Device { .. })
 }
