@@ -134,7 +134,7 @@ pub(crate) fn gpu() -> Result<()> {
     let home = clients::cuda(&root()).map_err(anyhow::Error::msg)?;
     let mut test = cargo(&["test", "--release", "--locked", "-p", "iota-trainer", "--lib"]);
     test.args(["--features", "cuda", "gpu"]).env("IOTA_TEST_GPU", "1");
-    // Where the toolkit is PyPI's, cuBLAS lies in it, too.
+    // Where the toolkit is PyPI's, cuBLAS is looked for beside it first.
     test.envs(home.iter().map(|home| ("LD_LIBRARY_PATH", home.join("lib"))));
     test.envs(home.map(|home| ("CUDA_HOME", home)));
     anyhow::ensure!(one(test)?.failed == 0, "tests on the GPU failed");
