@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod bench;
 mod chain;
+mod data;
 mod demo;
 mod localnet;
 mod model;
@@ -22,6 +23,7 @@ mod weights;
 
 pub use bench::{BenchCommand, BottleneckArgs};
 pub use chain::{ChainArgs, ChainCommand, HistoryArgs, MetagraphArgs, RegisterArgs};
+pub use data::{DataArgs, DataBuildArgs, DataCommand, TokenizerCommand, TokenizerTrainArgs};
 pub use demo::DemoArgs;
 pub use localnet::{
     DevArgs, FaultsArgs, LocalnetArgs, LocalnetCommand, ScaffoldArgs, SetStorageArgs, StartArgs,
@@ -86,6 +88,12 @@ pub enum Command {
     /// Repeat the studies behind the defaults
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Make datasets that runs train on
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Make tokenizers
+    #[command(subcommand)]
+    Tokenizer(TokenizerCommand),
     /// Measure a trained model on a text
     Eval(EvalArgs),
     /// Sample text from a trained model

@@ -8,6 +8,7 @@ mod bench;
 mod chain;
 mod child;
 mod commitment;
+mod data;
 mod demo;
 mod history;
 mod localnet;
@@ -35,6 +36,8 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Validator(args) => role::validator(&args).await,
         Command::Stage(command) => stage::run(command),
         Command::Bench(command) => bench::run(command),
+        Command::Data(command) => data::run(command),
+        Command::Tokenizer(command) => data::tokenizer(command),
         Command::Eval(args) => model::eval(&args),
         Command::Generate(args) => model::generate(&args),
         Command::Export(args) => model::export(&args),

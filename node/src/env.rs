@@ -19,5 +19,11 @@ pub const NETWORK: &str = "BT_SUBTENSOR_NETWORK";
 pub const AXON_PORT: &str = "BT_AXON_PORT";
 /// Subnet (`--netuid`).
 pub const NETUID: &str = "IOTA_NETUID";
+/// Where the Hugging Face hub is, as in its own programs.
+pub const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// Token for datasets of the hub that are not public, as in its own programs.
+pub const HF_TOKEN: &str = "HF_TOKEN";
+/// Folder of caches, as on other systems with a cache folder (`$XDG_CACHE_HOME/iota`).
+pub const CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// Which log lines are written to stderr, in the syntax of `tracing` (`iota=debug,info`).
 pub const LOG: &str = "RUST_LOG";

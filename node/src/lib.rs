@@ -9,6 +9,7 @@ pub mod error;
 pub mod outfit;
 pub mod preset;
 pub mod printer;
+pub mod progress;
 pub mod protocol;
 pub mod report;
 pub mod roles;

@@ -2,13 +2,16 @@
 //! ninety seconds; `iota run init` writes any of them for an owner to change.
 
 use clap::ValueEnum;
-use iota_trainer::Precision;
+use iota_trainer::{DatasetManifest, Precision};
 
 use crate::protocol::manifest::{
     Adam, AuditRules, ClaspRules, Cut, DeltaRules, Manifest, Model, Outer, PROTOCOL_VERSION,
     Phases, Pin, ScoreRules,
 };
 use crate::protocol::{Hash, Hotkey};
+
+/// Vocabularies are multiples of it: products of other widths are slower.
+const VOCAB_STEP: u32 = 64;
 
 /// A model by its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,8 +57,6 @@ pub struct Choice {
     pub start_block: u32,
     /// Pipeline stages.
     pub stages: u16,
-    /// Hash of the dataset manifest.
-    pub dataset: Hash,
     /// What the initial parameters follow from.
     pub seed: u64,
     /// Miners with a fixed stage.
@@ -71,7 +72,6 @@ impl Choice {
             netuid: 1,
             start_block: 1,
             stages: preset.stages(),
-            dataset: [0; 32],
             seed: 0,
             pins: Vec::new(),
         }
@@ -103,7 +103,7 @@ pub fn small(choice: Choice) -> Manifest {
         max_draws: 40,
         hop_timeout_ms: 3_000,
         min_validator_stake: 1_000_000_000,
-        dataset: choice.dataset,
+        dataset: [0; 32],
         init_seed: blake3::derive_key("iota initial parameters", &choice.seed.to_le_bytes()),
         phases: PHASES,
         model: Model {
@@ -117,7 +117,7 @@ pub fn small(choice: Choice) -> Manifest {
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: Cut { width: 30, bits: 4, residual: true, token_width: 34 },
+        cut: Cut { width: 30, bits: 4, residual: true, token_width: 32, token_span: 4 },
         adam: Adam {
             lr_micro: 2_000,
             beta1_milli: 900,
@@ -169,9 +169,20 @@ pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
         Preset::B100 => large(9216, 90, 72, 32_256, 800),
     };
     let width = 2 * (model.d_model / 32 - 1);
-    let cut = Cut { width, bits: 4, residual: true, token_width: model.d_model / 32 };
+    let cut =
+        Cut { width, bits: 4, residual: true, token_width: model.d_model / 32, token_span: 4 };
     let adam = Adam { lr_micro: 300, weight_decay_milli: 100, warmup_steps: 100, ..base.adam };
     Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..base }
+}
+
+/// Makes a manifest one for a dataset: its hash, its context, and a vocabulary that holds its tokens.
+pub fn fit(manifest: &mut Manifest, data: &DatasetManifest) {
+    manifest.dataset = data.hash();
+    // A dataset that was packed has its own.
+    manifest.model.context = data.context;
+    if data.vocab > manifest.model.vocab {
+        manifest.model.vocab = data.vocab.next_multiple_of(VOCAB_STEP);
+    }
 }
 
 /// How many times fewer bytes a stage cut carries than the residual stream in bf16.
@@ -195,7 +206,6 @@ mod tests {
                 netuid: 1,
                 start_block: 64,
                 stages,
-                dataset: [2; 32],
                 seed: 7,
                 pins: vec![([3; 32], 0)],
             });

@@ -341,9 +341,9 @@ pub fn check_data(path: Option<&Path>) -> Result<()> {
             std::fs::File::open(path).map(drop)
         }
     };
-    read(path)
-        .or_argument(format!("cannot read `--data {}`", path.display()))
-        .map_err(|error| error.hint("name a text file or a folder of text files"))
+    read(path).or_argument(format!("cannot read `--data {}`", path.display())).map_err(|error| {
+        error.hint("name a text file, a folder of them, or what `iota data build` wrote")
+    })
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Context, Error, Result};
-use crate::outfit;
 use crate::printer::Printer;
 use crate::protocol::commitment::Commitment;
 use crate::protocol::manifest::Manifest;
@@ -32,6 +31,7 @@ use crate::roles::run::Run;
 use crate::roles::validator::Validator;
 use crate::roles::{Event, Signer};
 use crate::settings::{HostileKind, RoleSettings};
+use crate::{outfit, text};
 
 mod authority;
 mod checkpoints;
@@ -73,7 +73,8 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
         .or_argument("cannot use the folder for checkpoints")
         .map_err(|error| error.hint("pass another `--checkpoints`"))?;
     let keys = Arc::new(Keys::new(hotkey.clone()));
-    let reference = Arc::new(Reference::new(&dataset));
+    let reference = Reference::new(&dataset).or_user("cannot have the text")?;
+    let reference = Arc::new(reference);
     let signer: Arc<dyn Signer> = Arc::clone(&keys) as _;
     let mut run = Run::new(manifest, dataset, reference, signer);
     run.keeps_checkpoints = settings.checkpoints.is_some();
@@ -116,16 +117,18 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
 }
 
 fn read_text(settings: &RoleSettings, manifest: &Manifest) -> Result<Dataset> {
-    let context = manifest.model.context;
-    let dataset = match &settings.data {
-        Some(path) => Dataset::open(path, context),
-        None => Dataset::embedded(context),
-    };
-    let dataset =
-        dataset.or_argument("cannot use the text").map_err(|error| error.hint("check `--data`"))?;
+    let dataset = text::open(settings.data.as_deref(), manifest.model.context)?;
     if dataset.manifest().hash() != manifest.dataset {
         return Err(Error::argument("the text is not the one that the manifest names")
             .hint("pass the run's text with `--data`"));
+    }
+    let (data, model) = (dataset.manifest(), &manifest.model);
+    if data.context != model.context || data.vocab > model.vocab {
+        let text = format!(
+            "the text has sequences of {} tokens of {}, the model of {} of {}",
+            data.context, data.vocab, model.context, model.vocab
+        );
+        return Err(Error::argument(text).hint("the run's owner made a wrong manifest"));
     }
     Ok(dataset)
 }

@@ -1,13 +1,27 @@
 //! The text that a node trains on: `--data`, or what is inside the program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use iota_trainer::Dataset;
+use iota_trainer::{Dataset, Hub, Places, Tokenizer};
 
 use crate::error::{Context, Result};
-use crate::settings;
+use crate::{env, settings};
 
-/// Opens the text in sequences of `context` tokens.
+/// The hub's address.
+const HUB: &str = "https://huggingface.co";
+
+/// Where shards come from and go to: the hub and the cache that the environment names.
+#[must_use]
+pub fn places() -> Places {
+    let read = |name| std::env::var(name).ok().filter(|text: &String| !text.is_empty());
+    let home = std::env::home_dir().unwrap_or_else(|| PathBuf::from("."));
+    let cache = read(env::CACHE_HOME).map_or_else(|| home.join(".cache"), PathBuf::from);
+    let endpoint = read(env::HF_ENDPOINT);
+    let hub = Hub::new(endpoint.as_deref().unwrap_or(HUB), read(env::HF_TOKEN));
+    Places { cache: cache.join("iota/data"), hub }
+}
+
+/// Opens the text, in sequences of `context` tokens unless it is a dataset that has its own.
 ///
 /// # Errors
 /// If it cannot be read, or is too short or too long.
@@ -16,10 +30,23 @@ pub fn open(data: Option<&Path>, context: u32) -> Result<Dataset> {
         return Dataset::embedded(context).or_user("cannot use the embedded text");
     };
     settings::check_data(Some(path))?;
-    let hint = "name a text file or a folder of text files";
-    Dataset::open(path, context)
+    let hint = "name a text file, a folder of them, or what `iota data build` wrote";
+    // Who trains cannot do without it.
+    let places = Places { hub: places().hub.patient(), ..places() };
+    Dataset::open(path, context, &places)
         .or_argument("cannot use `--data`")
         .map_err(|error| error.hint(hint))
+}
+
+/// A `tokenizer.json`, or that of bytes.
+///
+/// # Errors
+/// If the file is none.
+pub fn tokenizer(file: Option<&Path>) -> Result<Tokenizer> {
+    let Some(file) = file else { return Ok(Tokenizer::bytes()) };
+    Tokenizer::read(file)
+        .or_argument("cannot use `--tokenizer`")
+        .map_err(|error| error.hint("name a `tokenizer.json`, as `iota tokenizer train` writes it"))
 }
 
 #[cfg(test)]
@@ -37,6 +64,11 @@ mod tests {
         std::fs::write(file.path(), "too short").unwrap();
         let text = open(Some(file.path()), 64).unwrap_err().to_string();
         assert!(text.contains("holds 9 bytes; training needs at least"), "{text}");
-        assert!(text.ends_with("hint: name a text file or a folder of text files"), "{text}");
+        assert!(
+            text.ends_with(
+                "hint: name a text file, a folder of them, or what `iota data build` wrote"
+            ),
+            "{text}"
+        );
     }
 }

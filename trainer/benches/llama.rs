@@ -22,7 +22,13 @@ pub(crate) fn stages(precision: Precision) -> [Stage; 2] {
     let stage = |stage| {
         let config = StageConfig {
             model,
-            cut: CutConfig { width: model.d_model, bits: 32, residual: true, token_width: 0 },
+            cut: CutConfig {
+                width: model.d_model,
+                bits: 32,
+                residual: true,
+                token_width: 0,
+                token_span: 1,
+            },
             adam: AdamConfig {
                 lr_micro: 100,
                 beta1_milli: 900,

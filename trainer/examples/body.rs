@@ -58,7 +58,7 @@ fn config(batch: u32, context: u32) -> StageConfig {
             rope_theta: 500_000,
             precision: Precision::Bf16,
         },
-        cut: CutConfig { width: 127, bits: 8, residual: true, token_width: 0 },
+        cut: CutConfig { width: 127, bits: 8, residual: true, token_width: 0, token_span: 1 },
         adam: AdamConfig {
             lr_micro: 100,
             beta1_milli: 900,

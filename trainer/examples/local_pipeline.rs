@@ -35,7 +35,8 @@ fn main() -> Result<(), Error> {
         rope_theta: 10_000,
         precision: Precision::F32,
     };
-    let cut = CutConfig { width: number(4, 16), bits: 8, residual: true, token_width: 0 };
+    let cut =
+        CutConfig { width: number(4, 16), bits: 8, residual: true, token_width: 0, token_span: 1 };
     let adam = AdamConfig {
         lr_micro: number(5, 4000),
         beta1_milli: 900,
@@ -58,7 +59,7 @@ fn main() -> Result<(), Error> {
     println!(
         "{count} parameters, ratio {:.1}, unigram {:.3}",
         cut.ratio(d),
-        data.unigram_entropy()
+        data.unigram_entropy()?
     );
     let loss = |stages: &[Stage], theta: &[Vec<f32>], ablation| {
         let stages: Vec<&Stage> = stages.iter().collect();
@@ -78,7 +79,7 @@ fn main() -> Result<(), Error> {
                 for _ in 0..batch {
                     // A stride coprime to most lengths walks through all of the text.
                     next = (next + 7919) % data.train_sequences();
-                    let sequence = data.tokens(next).unwrap_or_default();
+                    let sequence = data.tokens(next)?.unwrap_or_default();
                     inputs.extend(&sequence[..sequence.len() - 1]);
                     targets.extend(&sequence[1..]);
                 }

@@ -56,6 +56,9 @@ pub struct CutConfig {
     /// Dimensions in which the stage behind the cut embeds the tokens again: these it knows from the draw,
     /// so they cost nothing on the wire. 0 = it does not.
     pub token_width: u32,
+    /// Tokens that share these dimensions equally: the present one, and as many before it. What the stages
+    /// before would find out of neighbours need then not cross the cut.
+    pub token_span: u32,
 }
 
 impl CutConfig {
@@ -135,6 +138,11 @@ impl StageConfig {
             (
                 self.cut.token_width <= model.d_model.saturating_sub(self.cut.width),
                 "token_width must be at most d_model less the width of the code",
+            ),
+            (
+                (1..=8).contains(&self.cut.token_span)
+                    && self.cut.token_width.is_multiple_of(self.cut.token_span),
+                "token_span is 1 to 8, and divides token_width",
             ),
             (
                 u64::from(self.batch) * u64::from(model.context) <= 1 << 24,

@@ -188,16 +188,15 @@ impl<T: Value> Shared<T> {
             }
             Source::Code(code, _) if !self.model.config.squeezes() => x.copy_from_slice(code),
             Source::Code(code, tokens) => {
-                buffers.tokens.clear();
-                buffers.tokens.extend(tokens);
+                buffers.tokens = self.model.table_rows(tokens);
                 let (r, known) = (self.model.token_width(), &mut buffers.known);
-                for (at, (known, code)) in
-                    known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)).enumerate()
-                {
+                for (known, code) in known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)) {
                     known[..k].copy_from_slice(code);
-                    if r > 0 {
-                        known[k..].copy_from_slice(&parts[1][tokens[at] as usize * r..][..r]);
-                    }
+                }
+                let each = r / self.model.token_span();
+                let places = known.chunks_exact_mut(k + r).flat_map(|row| split(row, k, each));
+                for (place, row) in places.zip(&buffers.tokens) {
+                    place.copy_from_slice(&parts[1][*row as usize * each..][..each]);
                 }
                 apply(&rows(T::PRECISION, known, k + r), parts[0], Out::set(x, d));
                 if self.model.config.cut.residual {
@@ -266,6 +265,11 @@ fn add_rows<T: Value>((sums, width): (&mut [f32], usize), (more, other): (&[T], 
     }
 }
 
+/// What lies behind a row's code, in parts of a length.
+fn split(row: &mut [f32], k: usize, each: usize) -> std::slice::ChunksExactMut<'_, f32> {
+    row[k..].chunks_exact_mut(each.max(1))
+}
+
 fn give<B>(pool: &Mutex<Vec<B>>, buffer: B) {
     pool.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
 }
@@ -324,9 +328,11 @@ impl<T: Value> Made<T> {
         of_rows(&rows(T::PRECISION, dx, d), parts[0], Out::set(known, k + r));
         if r > 0 {
             grads[1].fill(0.0);
-            for (token, known) in buffers.tokens.iter().zip(known.chunks_exact(k + r)) {
-                let row = &mut grads[1][*token as usize * r..][..r];
-                row.iter_mut().zip(&known[k..]).for_each(|(sum, known)| *sum += known);
+            let each = r / model.token_span();
+            let places = known.chunks_exact_mut(k + r).flat_map(|row| split(row, k, each));
+            for (place, row) in places.zip(&buffers.tokens) {
+                let row = &mut grads[1][*row as usize * each..][..each];
+                row.iter_mut().zip(place).for_each(|(sum, known)| *sum += *known);
             }
         }
         let mut dcode: Vec<f32> =

@@ -35,7 +35,7 @@ pub fn held_out_loss(
     }
     let weights = stages.iter().zip(params).map(|(stage, params)| stage.upload(params));
     let weights = weights.collect::<Result<Vec<_>, _>>()?;
-    let sequences: Vec<Vec<u32>> = data.held_out().collect();
+    let sequences = data.held_out()?;
     let (mut sum, mut count) = (0f64, 0u64);
     for microbatch in sequences.chunks_exact(batch.max(1) as usize) {
         let inputs: Vec<u32> =

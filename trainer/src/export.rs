@@ -17,13 +17,17 @@ use crate::{Checkpoint, Error, StageConfig};
 /// The cuts, in Python.
 const CODE: &str = include_str!("export/modeling_iota.py");
 
-/// Writes `config.json`, `model.safetensors`, a tokenizer of bytes where that is what tokens are, and the
-/// code of the cuts where there are any.
+/// Writes `config.json`, `model.safetensors`, the file `tokenizer`, or a tokenizer of bytes where there is none
+/// and bytes are what tokens are, and the code of the cuts where there are any.
 ///
 /// # Errors
-/// [`Error::Input`] unless `stages` are all stages of one model, in order; [`Error::Write`] for what the
-/// system refuses.
-pub fn to_hugging_face(stages: &[Checkpoint], folder: &Path) -> Result<(), Error> {
+/// [`Error::Input`] unless `stages` are all stages of one model, in order; [`Error::Read`] and
+/// [`Error::Write`] for what the system refuses.
+pub fn to_hugging_face(
+    stages: &[Checkpoint],
+    tokenizer: Option<&Path>,
+    folder: &Path,
+) -> Result<(), Error> {
     let config = whole(stages)?;
     fs::create_dir_all(folder)
         .map_err(|source| Error::Write { path: folder.to_owned(), source })?;
@@ -55,8 +59,15 @@ pub fn to_hugging_face(stages: &[Checkpoint], folder: &Path) -> Result<(), Error
     if needs_code(config) {
         replace(&folder.join("modeling_iota.py"), CODE.as_bytes())?;
     }
-    if config.model.vocab == 256 {
-        replace(&folder.join("tokenizer.json"), pretty(&tokenizer()).as_bytes())?;
+    let tokenizer = match tokenizer {
+        Some(file) => {
+            let read = |source| Error::Read { path: file.to_owned(), source };
+            Some(fs::read(file).map_err(read)?)
+        }
+        None => (config.model.vocab == 256).then(|| pretty(&of_bytes()).into_bytes()),
+    };
+    if let Some(tokenizer) = tokenizer {
+        replace(&folder.join("tokenizer.json"), &tokenizer)?;
         let settings = json!({"tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": false, "model_max_length": config.model.context});
         replace(&folder.join("tokenizer_config.json"), pretty(&settings).as_bytes())?;
@@ -124,6 +135,8 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
     if needs_code(config) {
         let layers: Vec<u32> = stages[1..].iter().map(|stage| stage.config.first_layer()).collect();
         settings["architectures"] = json!(["IotaForCausalLM"]);
+        // A cache would not hold the tokens before the present one.
+        settings["use_cache"] = json!(config.cut.token_span == 1);
         settings["auto_map"] = json!({"AutoModelForCausalLM": "modeling_iota.IotaForCausalLM"});
         settings["iota_cuts"] = json!({
             "layers": layers,
@@ -131,6 +144,7 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
             "bits": config.cut.bits,
             "residual": config.cut.residual,
             "token_width": config.cut.token_width,
+            "token_span": config.cut.token_span,
         });
     }
     settings
@@ -142,7 +156,7 @@ fn pretty(value: &Value) -> String {
 
 /// A tokenizer of the `tokenizers` library whose tokens are bytes. It spells each byte as a printable
 /// character: those that are ones themselves, the others by characters from 256 on.
-fn tokenizer() -> Value {
+fn of_bytes() -> Value {
     let is_printable = |byte: u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let mut spare = 256;
     let mut vocab = serde_json::Map::new();

@@ -38,7 +38,10 @@ mod whole;
 pub use checkpoint::Checkpoint;
 pub use code::{code_values, scrambled_code, zeroed_code};
 pub use config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
-pub use data::{Dataset, DatasetManifest, Shard};
+pub use data::{
+    Build, Dataset, DatasetManifest, Hub, Origin, Places, Repository, Shard, Step, Tokenizer,
+    train_tokenizer,
+};
 pub use device::Device;
 pub use eval::{Ablation, held_out_loss};
 pub use export::{needs_code, to_hugging_face};
@@ -96,6 +99,14 @@ pub enum Error {
         /// What the system says.
         #[source]
         source: std::io::Error,
+    },
+    /// The Hugging Face hub does not give what is asked for.
+    #[error("{address}: {problem}")]
+    Hub {
+        /// What was asked for.
+        address: String,
+        /// Why it is not had.
+        problem: String,
     },
     /// Too little text, or too much; a file that is not what it should be.
     #[error("{path} {problem}")]

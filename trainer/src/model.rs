@@ -9,7 +9,7 @@
 //! gradients of few bits are not orthogonal to the stream as exact ones are, and would change its
 //! length step by step. Maps of a residual cut start and learn at [`SLOW`] of what others do: nothing
 //! norms what they make, so that at the full rate they would soon drown the identities. And tokens that are
-//! embedded behind a cut start in the dimensions that no code reaches.
+//! embedded behind a cut, the present one and some before it, start in the dimensions that no code reaches.
 
 use crate::adam::{Rule, Segment};
 use crate::config::StageConfig;
@@ -199,6 +199,26 @@ impl Model {
     /// Dimensions of the tokens that are embedded behind a cut.
     pub(crate) fn token_width(&self) -> usize {
         if self.config.is_head() { 0 } else { self.config.cut.token_width as usize }
+    }
+
+    /// Rows of the table that each token looks up, one after the other, with the table seen as so many
+    /// rows for each token of the vocabulary: itself, and behind a cut those before it in its sequence (or
+    /// the first, where there are none).
+    pub(crate) fn table_rows(&self, tokens: &[u32]) -> Vec<u32> {
+        let span = self.token_span();
+        let context = self.config.model.context as usize;
+        let of_sequence = |sequence: &[u32]| -> Vec<u32> {
+            let row = |at: usize, back: usize| {
+                sequence[at.saturating_sub(back)] * span as u32 + back as u32
+            };
+            (0..sequence.len() * span).map(|place| row(place / span, place % span)).collect()
+        };
+        tokens.chunks(context).flat_map(of_sequence).collect()
+    }
+
+    /// Rows of the table that each token looks up.
+    pub(crate) fn token_span(&self) -> usize {
+        if self.config.is_head() { 1 } else { self.config.cut.token_span as usize }
     }
 
     /// Matrices that map one width of the stage to another: neither tables of tokens nor the head.

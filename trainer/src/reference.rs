@@ -1,49 +1,59 @@
-//! How surprising a text is to a model that never changes: bigram counts of the train text.
+//! How surprising a text is to a model that never changes: counts of the train text.
 //!
-//! CLASP subtracts it from losses, so that a miner is not blamed for hard text. Addition-smoothed
-//! counts over at most [`SAMPLE`] sequences, taken evenly, so that all validators have the same.
+//! CLASP subtracts it from losses, so that a miner is not blamed for hard text. Where tokens are bytes, pairs of
+//! them are counted, else single tokens; addition-smoothed counts over at most [`SAMPLE`] sequences of the
+//! first shard, taken evenly, so that all validators have the same.
 
-use crate::Dataset;
+use crate::{Dataset, Error};
 
 /// Sequences that are counted.
 const SAMPLE: u64 = 8192;
 /// Byte values.
 const BYTES: usize = 256;
+/// Added to each count, in tenths.
+const SMOOTHING: f32 = 0.1;
 
-/// Bigram statistics of a text.
+/// Statistics of a text.
 pub struct Reference {
-    /// Surprisal of byte b after byte a, in nats, at a x 256 + b.
+    /// Surprisal in nats: of byte b after byte a, at a x 256 + b, or of each token.
     surprisal: Vec<f32>,
+    vocab: usize,
 }
 
 impl Reference {
     /// Counts a dataset's train text.
-    #[must_use]
-    pub fn new(data: &Dataset) -> Self {
-        let mut counts = vec![0u32; BYTES * BYTES];
-        let all = data.train_sequences();
+    ///
+    /// # Errors
+    /// As [`Dataset::tokens`].
+    pub fn new(data: &Dataset) -> Result<Self, Error> {
+        let vocab = data.manifest().vocab as usize;
+        let mut made = Self { surprisal: Vec::new(), vocab };
+        let mut counts = vec![0u32; if vocab <= BYTES { BYTES * BYTES } else { vocab }];
+        let all = data.train_counts()[0];
         let stride = all.div_ceil(SAMPLE).max(1);
         for id in (0..all).step_by(stride as usize) {
-            let Some(tokens) = data.tokens(id) else { break };
-            for pair in tokens.windows(2) {
-                counts[pair[0] as usize * BYTES + pair[1] as usize] += 1;
-            }
+            let Some(tokens) = data.tokens(id)? else { break };
+            tokens.windows(2).for_each(|pair| counts[made.place(pair)] += 1);
         }
-        let mut surprisal = Vec::with_capacity(counts.len());
-        for row in counts.chunks(BYTES) {
-            let total = row.iter().sum::<u32>() as f32 + BYTES as f32 / 10.0;
-            surprisal.extend(row.iter().map(|count| -((*count as f32 + 0.1) / total).ln()));
+        for row in counts.chunks(vocab.max(BYTES)) {
+            let total = row.iter().sum::<u32>() as f32 + row.len() as f32 * SMOOTHING;
+            let surprisal = |count: &u32| -((*count as f32 + SMOOTHING) / total).ln();
+            made.surprisal.extend(row.iter().map(surprisal));
         }
-        Self { surprisal }
+        Ok(made)
+    }
+
+    fn place(&self, pair: &[u32]) -> usize {
+        match self.vocab {
+            ..=BYTES => pair[0] as usize % BYTES * BYTES + pair[1] as usize % BYTES,
+            vocab => pair[1] as usize % vocab,
+        }
     }
 
     /// Mean surprisal of a sequence's targets, in nats per token; 0 for fewer than two tokens.
     #[must_use]
     pub fn surprisal(&self, tokens: &[u32]) -> f64 {
-        let of = |pair: &[u32]| {
-            let place = pair[0] as usize % BYTES * BYTES + pair[1] as usize % BYTES;
-            f64::from(self.surprisal[place])
-        };
+        let of = |pair: &[u32]| f64::from(self.surprisal[self.place(pair)]);
         let pairs = tokens.len().saturating_sub(1).max(1);
         tokens.windows(2).map(of).sum::<f64>() / pairs as f64
     }
@@ -56,11 +66,12 @@ mod tests {
     #[test]
     fn real_text_surprises_less_than_noise() {
         let data = Dataset::embedded(64).unwrap();
-        let reference = Reference::new(&data);
-        let held_out: Vec<f64> = data.held_out().map(|s| reference.surprisal(&s)).collect();
+        let reference = Reference::new(&data).unwrap();
+        let held_out = data.held_out().unwrap();
+        let held_out: Vec<f64> = held_out.iter().map(|s| reference.surprisal(s)).collect();
         let mean = held_out.iter().sum::<f64>() / held_out.len() as f64;
         let noise: Vec<u32> = (0..65u32).map(|i| i * 97 % 251).collect();
-        assert!(mean < data.unigram_entropy(), "{mean}");
+        assert!(mean < data.unigram_entropy().unwrap(), "{mean}");
         assert!(reference.surprisal(&noise) > 1.5 * mean);
         assert_eq!(reference.surprisal(&[]), 0.0);
     }

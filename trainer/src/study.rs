@@ -41,7 +41,7 @@ pub fn train(
         for number in sequences.take(config.batch as usize) {
             // A stride coprime to most lengths walks through all of the text.
             let id = (number * 7919 + u64::from(config.seed[0])) % data.train_sequences();
-            let sequence = data.tokens(id).unwrap_or_default();
+            let sequence = data.tokens(id)?.unwrap_or_default();
             inputs.extend(&sequence[..sequence.len() - 1]);
             targets.extend(&sequence[1..]);
         }

@@ -46,6 +46,10 @@ pub struct BottleneckArgs {
     /// Dimensions in which stages embed the tokens again [default: those that no code reaches]
     #[arg(long, value_name = "N")]
     pub token_width: Option<u32>,
+    /// Tokens that share these: the present one, and as many before it
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub token_span: u32,
     /// Leave out that dimensions cross a cut as they are
     #[arg(long)]
     pub no_residual: bool,

@@ -91,7 +91,8 @@ fn width(args: &BottleneckArgs, ratio: Option<u32>) -> Result<u32> {
 
 fn config(args: &BottleneckArgs, width: u32, seed: u8) -> StageConfig {
     let squeezes = width < args.d_model;
-    let tokens = args.token_width.unwrap_or(args.d_model - width);
+    let tokens =
+        args.token_width.unwrap_or(args.d_model - width) / args.token_span * args.token_span;
     StageConfig {
         model: ModelConfig {
             vocab: 256,
@@ -109,6 +110,7 @@ fn config(args: &BottleneckArgs, width: u32, seed: u8) -> StageConfig {
             bits: if squeezes { args.bits } else { 32 },
             residual: !args.no_residual,
             token_width: if squeezes { tokens } else { 0 },
+            token_span: args.token_span,
         },
         adam: AdamConfig {
             lr_micro: args.lr_micro,

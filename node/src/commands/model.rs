@@ -1,57 +1,62 @@
 //! `iota eval`, `iota generate` and `iota export`.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::Path;
 use std::time::Instant;
 
-use iota_trainer::{Dataset, Sampling, Whole, needs_code, to_hugging_face};
+use iota_trainer::{Dataset, Sampling, Tokenizer, Whole, needs_code, to_hugging_face};
 use serde_json::json;
 
 use crate::cli::{EvalArgs, ExportArgs, GenerateArgs};
 use crate::error::{Context, Error, Result};
 use crate::printer::Printer;
-
-/// Token ids of bytes.
-const BYTES: u32 = 256;
+use crate::progress::Progress;
+use crate::text;
 
 /// Measures a model on a text.
 pub(super) fn eval(args: &EvalArgs) -> Result<()> {
-    let model = read(&args.checkpoint)?;
+    let (model, tokenizer) = read(&args.checkpoint, args.tokenizer.as_deref())?;
     let context = model.config().model.context;
+    let mut bytes = None;
     let sequences: Vec<Vec<u32>> = match &args.data {
         Some(path) => {
             let text = Dataset::text(path)
                 .or_argument("cannot use the text")
                 .map_err(|error| error.hint("check `--data`"))?;
-            let tokens: Vec<u32> = text.into_iter().map(u32::from).collect();
+            let tokens = tokenizer.encode_open(&text).or_argument("cannot use the text")?;
+            // All but the first token are targets.
+            let first = tokens.get(..1).map_or(0, |first| tokenizer.decode(first).len());
+            bytes = Some(text.len().saturating_sub(first));
             // Each sequence begins with the last target of the one before it.
             let starts = (0..tokens.len().saturating_sub(1)).step_by(context as usize);
             let end = |start: usize| tokens.len().min(start + context as usize + 1);
             starts.map(|start| tokens[start..end(start)].to_vec()).collect()
         }
+        None if args.tokenizer.is_some() => {
+            return Err(Error::argument("the text inside this program is bytes")
+                .hint("with `--tokenizer`, pass `--data`, too"));
+        }
         None => {
             let dataset = Dataset::embedded(context).or_argument("cannot use the text")?;
-            dataset.held_out().collect()
+            dataset.held_out().or_user("cannot use the text")?
         }
     };
-    let (start, shows) = (Instant::now(), stderr().is_terminal());
+    let (start, mut progress) = (Instant::now(), Progress::new());
     let (mut sum, mut count) = (0.0, 0usize);
     for (index, sequence) in sequences.iter().enumerate() {
         let (inputs, targets) = (&sequence[..sequence.len() - 1], &sequence[1..]);
         let losses = model.losses(inputs, targets).or_user("cannot measure the model")?;
         sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
         count += losses.len();
-        if shows && start.elapsed().as_secs() > 0 {
-            // A closed stderr is no error.
-            let _ = write!(stderr(), "\r{} of {} sequences", index + 1, sequences.len());
-        }
+        progress.tell(|| format!("{} of {} sequences", index + 1, sequences.len()));
     }
+    drop(progress);
     if count == 0 {
         return Err(Error::argument("the text has fewer than two tokens").hint("check `--data`"));
     }
     let loss = sum / count as f64;
-    // Tokens are bytes, so bits per token are bits per byte.
-    let (bits, perplexity) = (loss / std::f64::consts::LN_2, loss.exp());
+    let bytes = bytes.unwrap_or(count).max(1);
+    let (bits, perplexity) = (sum / std::f64::consts::LN_2 / bytes as f64, loss.exp());
     let text = if args.json {
         let values = json!({"loss": loss, "bits_per_byte": bits, "perplexity": perplexity,
             "tokens": count, "seconds": start.elapsed().as_secs_f64()});
@@ -62,9 +67,6 @@ pub(super) fn eval(args: &EvalArgs) -> Result<()> {
              perplexity  {perplexity:.3} per token\ntokens      {count}"
         )
     };
-    if shows && start.elapsed().as_secs() > 0 {
-        let _ = writeln!(stderr());
-    }
     Ok(Printer::Text.line(text)?)
 }
 
@@ -75,8 +77,9 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<()> {
         return Err(Error::argument("a draw that cannot be made")
             .hint("`--temperature` is 0 or more, `--top-p` above 0 and at most 1"));
     }
-    let model = read(&args.checkpoint)?;
-    let prompt: Vec<u32> = args.prompt.bytes().map(u32::from).collect();
+    let (model, tokenizer) = read(&args.checkpoint, args.tokenizer.as_deref())?;
+    let prompt = tokenizer.encode_open(args.prompt.as_bytes());
+    let prompt = prompt.or_argument("cannot go on from the prompt")?;
     let sampling = Sampling {
         temperature: args.temperature,
         top_k: args.top_k,
@@ -85,46 +88,56 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<()> {
     };
     let mut out = stdout();
     let mut written = out.write_all(args.prompt.as_bytes());
-    let mut text = Characters::default();
+    let mut text = Shown { tokenizer: &tokenizer, tokens: Vec::new(), first: 0, next: 0 };
     let take = |token: u32| {
-        let more = text.push(token as u8);
+        let more = text.push(token);
         written = out.write_all(more.as_bytes()).and_then(|()| out.flush());
         written.is_ok()
     };
     let made = model.generate(&prompt, args.tokens, &sampling, take);
     made.or_argument("cannot go on from the prompt")?;
     written?;
-    Ok(writeln!(out, "{}", String::from_utf8_lossy(&text.waiting))?)
+    Ok(writeln!(out, "{}", text.take())?)
 }
 
-/// Characters from bytes that come one by one.
-#[derive(Debug, Default)]
-struct Characters {
-    /// The beginning of one.
-    waiting: Vec<u8>,
+/// Text from tokens that come one by one.
+#[derive(Debug)]
+struct Shown<'a> {
+    tokenizer: &'a Tokenizer,
+    tokens: Vec<u32>,
+    /// Tokens before this are shown, and not looked at any more.
+    first: usize,
+    /// Tokens before this are shown.
+    next: usize,
 }
 
-impl Characters {
-    /// What a byte completes; what cannot become a character any more shows as U+FFFD.
-    fn push(&mut self, byte: u8) -> String {
-        self.waiting.push(byte);
-        let mut made = String::new();
-        while !self.waiting.is_empty() {
-            match std::str::from_utf8(&self.waiting) {
-                Ok(text) => {
-                    made.push_str(text);
-                    self.waiting.clear();
-                }
-                Err(error) => match error.error_len() {
-                    Some(bad) => {
-                        made.push(char::REPLACEMENT_CHARACTER);
-                        self.waiting.drain(..bad);
-                    }
-                    None => break,
-                },
-            }
+/// A character takes fewer tokens: what stays unfinished for as many is none.
+const LONGEST: usize = 8;
+
+impl Shown<'_> {
+    /// What a token completes; what cannot become a character any more shows as U+FFFD.
+    fn push(&mut self, token: u32) -> String {
+        self.tokens.push(token);
+        let text = self.text(self.tokens.len());
+        let is_open = text.ends_with(char::REPLACEMENT_CHARACTER);
+        if is_open && self.tokens.len() - self.next < LONGEST {
+            return String::new();
         }
-        made
+        self.take()
+    }
+
+    /// What was not shown yet.
+    fn take(&mut self) -> String {
+        // Some tokenizers write a token otherwise after others, so those before are decoded with it.
+        let shown = self.text(self.next).len();
+        let more = self.text(self.tokens.len()).get(shown..).unwrap_or_default().to_owned();
+        (self.first, self.next) = (self.next, self.tokens.len());
+        more
+    }
+
+    fn text(&self, end: usize) -> String {
+        let bytes = self.tokenizer.decode(&self.tokens[self.first..end]);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
@@ -136,7 +149,11 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
             .hint("pass a new folder with `--hf`"));
     }
     let model = load(&args.checkpoint)?;
-    to_hugging_face(model.checkpoints(), &args.hf).or_user("cannot write the model")?;
+    if args.tokenizer.is_some() {
+        fits(&model, &text::tokenizer(args.tokenizer.as_deref())?)?;
+    }
+    to_hugging_face(model.checkpoints(), args.tokenizer.as_deref(), &args.hf)
+        .or_user("cannot write the model")?;
     let how = if needs_code(model.config()) { ", trust_remote_code=True" } else { "" };
     let folder = args.hf.display();
     let text = format!(
@@ -153,13 +170,21 @@ fn load(folder: &Path) -> Result<Whole> {
     })
 }
 
-/// A model in a folder, of which tokens are bytes: those of every run so far.
-fn read(folder: &Path) -> Result<Whole> {
-    let model = load(folder)?;
-    if model.config().model.vocab < BYTES {
-        return Err(Error::argument(format!("the model knows fewer tokens than {BYTES} bytes")));
+/// A model in a folder, and the tokenizer of its run.
+fn read(folder: &Path, tokenizer: Option<&Path>) -> Result<(Whole, Tokenizer)> {
+    let (model, tokenizer) = (load(folder)?, text::tokenizer(tokenizer)?);
+    fits(&model, &tokenizer)?;
+    Ok((model, tokenizer))
+}
+
+/// Checks that a model knows what a tokenizer makes.
+fn fits(model: &Whole, tokenizer: &Tokenizer) -> Result<()> {
+    let (known, made) = (model.config().model.vocab, tokenizer.vocab());
+    if known < made {
+        let text = format!("the model knows {known} tokens, the tokenizer makes {made}");
+        return Err(Error::argument(text).hint("pass the run's own `--tokenizer`"));
     }
-    Ok(model)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -169,14 +194,17 @@ mod tests {
     #[test]
     fn characters_are_shown_when_they_are_whole_and_what_is_none_as_a_mark() {
         let show = |bytes: &[u8]| {
-            let mut characters = Characters::default();
-            let parts: Vec<String> = bytes.iter().map(|byte| characters.push(*byte)).collect();
-            (parts, characters.waiting)
+            let tokenizer = Tokenizer::bytes();
+            let mut shown = Shown { tokenizer: &tokenizer, tokens: Vec::new(), first: 0, next: 0 };
+            let mut parts: Vec<String> =
+                bytes.iter().map(|byte| shown.push(u32::from(*byte))).collect();
+            parts.push(shown.take());
+            parts
         };
-        let (parts, waiting) = show("a\u{20ac}".as_bytes());
-        assert_eq!((parts, waiting), (["a", "", "", "\u{20ac}"].map(String::from).into(), vec![]));
-        let (parts, waiting) = show(b"\xff\xe2\x82x\xe2");
-        assert_eq!(parts.concat(), "\u{fffd}\u{fffd}x");
-        assert_eq!(waiting, b"\xe2");
+        assert_eq!(show("a\u{20ac}b".as_bytes()), ["a", "", "", "\u{20ac}", "b", ""]);
+        assert_eq!(show(b"\xff\xe2\x82x\xe2").concat(), "\u{fffd}\u{fffd}x\u{fffd}");
+        let long = show(&[0xff; 20]);
+        assert_eq!(long.concat(), "\u{fffd}".repeat(20));
+        assert!(long[LONGEST - 1].len() > 9, "shown before the end: {long:?}");
     }
 }

@@ -38,14 +38,13 @@ async fn init(args: &RunInitArgs) -> Result<()> {
         netuid: args.chain.netuid,
         start_block: args.start_block,
         stages: args.stages.unwrap_or_else(|| args.preset.stages()),
-        dataset: [0; 32],
         seed: rand::random(),
         pins: Vec::new(),
     };
     let mut manifest = preset::manifest(args.preset, choice);
-    check_size(&manifest)?;
     let data = text::open(args.data.as_deref(), manifest.model.context)?;
-    manifest.dataset = data.manifest().hash();
+    preset::fit(&mut manifest, data.manifest());
+    check_size(&manifest)?;
     let toml = manifest.to_toml().or_argument("cannot make a manifest of these values")?;
     std::fs::write(&args.file, toml).or_argument(format!("cannot write {shown}"))?;
     Printer::Text.line(format!("wrote {shown}; change it, then run `iota run start {shown}`"))?;

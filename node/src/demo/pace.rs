@@ -211,7 +211,6 @@ mod tests {
             netuid: 1,
             start_block: 64,
             stages: 3,
-            dataset: [2; 32],
             seed: 7,
             pins: Vec::new(),
         })

@@ -124,13 +124,12 @@ impl<'a> Setup<'a> {
             netuid: NETUID,
             start_block: start_block(head + self.extrinsics(), last_tempo, tempo),
             stages: self.settings.stages,
-            dataset: [0; 32],
             seed: self.settings.seed,
             pins: self.cast.pins(),
         };
         let mut manifest = preset::small(choice);
         let data = text::open(self.settings.data.as_deref(), manifest.model.context)?;
-        manifest.dataset = data.manifest().hash();
+        preset::fit(&mut manifest, data.manifest());
         Ok(manifest)
     }
 

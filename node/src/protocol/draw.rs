@@ -1,9 +1,10 @@
 //! The verifiable draw: which packed sequences microbatch k of a head holds.
 //!
-//! An epoch permutes all train sequences by a keyed Feistel network (cycle-walking, so any count
-//! works) and gives each head an equal, disjoint run of the permutation; microbatch k is entries
-//! `k b .. k b + b` of its run, wrapping around at its end. So a head can neither pick nor skip text
-//! unseen, and the tail and every validator know tokens and targets without being told.
+//! An epoch permutes the shards of the dataset, and within each its train sequences, by keyed Feistel networks
+//! (cycle-walking, so any count works), and gives each head an equal, disjoint run of them all; microbatch k is
+//! entries `k b .. k b + b` of its run, wrapping around at its end. So a head can neither pick nor skip text
+//! unseen, the tail and every validator know tokens and targets without being told, and all of them need no
+//! more of a large dataset at a time than one shard for each head.
 
 use codec::{Decode, Encode};
 
@@ -81,7 +82,8 @@ impl Permutation {
     }
 }
 
-/// The sequences of a microbatch, out of `sequences` train sequences shared by `heads` heads.
+/// The sequences of a microbatch, out of train sequences that lie in `shards` of these sizes and are shared by
+/// `heads` heads.
 ///
 /// Empty when there are fewer sequences than heads.
 #[must_use]
@@ -89,17 +91,42 @@ pub fn sequence_ids(
     seed: &Hash,
     mb: &MicrobatchId,
     heads: u16,
-    sequences: u64,
+    shards: &[u64],
     batch: u32,
 ) -> Vec<u64> {
-    let run = sequences / u64::from(heads.max(1));
+    let run = shards.iter().sum::<u64>() / u64::from(heads.max(1));
     if run == 0 || mb.head >= heads {
         return Vec::new();
     }
-    let permutation = Permutation::new(seed, sequences);
+    let starts: Vec<u64> = running(shards.iter().copied()).collect();
+    let count = shards.len() as u64;
+    let order = Permutation::new(seed, count);
+    let order: Vec<usize> = (0..count).map(|index| order.apply(index) as usize).collect();
+    // Where each shard begins, once they lie in the epoch's order.
+    let begins: Vec<u64> = running(order.iter().map(|shard| shards[*shard])).collect();
     let first = run * u64::from(mb.head);
     let start = u64::from(mb.k) * u64::from(batch);
-    (0..u64::from(batch)).map(|i| permutation.apply(first + (start + i) % run)).collect()
+    let id = |index: u64| {
+        let place = first + (start + index) % run;
+        let at = begins.partition_point(|begin| *begin <= place) - 1;
+        let shard = order[at];
+        let within = Permutation::new(&shard_seed(seed, shard), shards[shard]);
+        starts[shard] + within.apply(place - begins[at])
+    };
+    (0..u64::from(batch)).map(id).collect()
+}
+
+/// The sum of all sizes before each.
+fn running(sizes: impl Iterator<Item = u64>) -> impl Iterator<Item = u64> {
+    sizes.scan(0, |sum, size| {
+        *sum += size;
+        Some(*sum - size)
+    })
+}
+
+/// What orders the sequences within a shard.
+fn shard_seed(seed: &Hash, shard: usize) -> Hash {
+    *blake3::keyed_hash(seed, &(shard as u64).to_le_bytes()).as_bytes()
 }
 
 #[cfg(test)]
@@ -118,13 +145,18 @@ mod tests {
         }
 
         #[test]
-        fn heads_share_no_sequence_within_a_pass(seed: [u8; 32], sequences in 8u64..500, heads in 1u16..5) {
+        fn heads_share_no_sequence_within_a_pass(
+            seed: [u8; 32],
+            shards in proptest::collection::vec(0u64..90, 1..6),
+            heads in 1u16..5,
+        ) {
+            let sequences: u64 = shards.iter().sum();
             let run = sequences / u64::from(heads);
             let mut seen = BTreeSet::new();
             for head in 0..heads {
                 for k in 0..run as u32 {
                     let mb = MicrobatchId { epoch: 0, head, k };
-                    for id in sequence_ids(&seed, &mb, heads, sequences, 1) {
+                    for id in sequence_ids(&seed, &mb, heads, &shards, 1) {
                         prop_assert!(id < sequences && seen.insert(id));
                     }
                 }
@@ -133,10 +165,25 @@ mod tests {
     }
 
     #[test]
+    fn a_head_stays_in_a_shard_until_that_is_through() {
+        let shards = [100; 8];
+        let mb = |k| MicrobatchId { epoch: 0, head: 1, k };
+        let shard = |k| -> BTreeSet<u64> {
+            let ids = sequence_ids(&[5; 32], &mb(k), 4, &shards, 10);
+            ids.into_iter().map(|id| id / 100).collect()
+        };
+        let (first, second): (Vec<_>, Vec<_>) =
+            ((0..10).map(shard).collect(), (10..20).map(shard).collect());
+        assert!(first.iter().all(|shards| shards.len() == 1 && *shards == first[0]));
+        assert!(second.iter().all(|shards| shards.len() == 1 && *shards == second[0]));
+        assert_ne!(first[0], second[0]);
+    }
+
+    #[test]
     fn microbatches_wrap_around_the_heads_run() {
         let mb = |k| MicrobatchId { epoch: 0, head: 1, k };
-        let all = sequence_ids(&[5; 32], &mb(0), 2, 20, 10);
-        let third = sequence_ids(&[5; 32], &mb(3), 2, 20, 4);
+        let all = sequence_ids(&[5; 32], &mb(0), 2, &[20], 10);
+        let third = sequence_ids(&[5; 32], &mb(3), 2, &[20], 4);
         assert_eq!(third, [all[2], all[3], all[4], all[5]]);
     }
 
@@ -144,19 +191,19 @@ mod tests {
     fn another_seed_draws_other_sequences_and_too_little_text_draws_none() {
         let mb = MicrobatchId { epoch: 0, head: 0, k: 0 };
         assert_ne!(
-            sequence_ids(&[1; 32], &mb, 2, 1000, 8),
-            sequence_ids(&[2; 32], &mb, 2, 1000, 8)
+            sequence_ids(&[1; 32], &mb, 2, &[1000], 8),
+            sequence_ids(&[2; 32], &mb, 2, &[1000], 8)
         );
-        assert!(sequence_ids(&[1; 32], &mb, 2, 1, 8).is_empty());
-        assert!(sequence_ids(&[1; 32], &MicrobatchId { head: 2, ..mb }, 2, 1000, 8).is_empty());
+        assert!(sequence_ids(&[1; 32], &mb, 2, &[1], 8).is_empty());
+        assert!(sequence_ids(&[1; 32], &MicrobatchId { head: 2, ..mb }, 2, &[1000], 8).is_empty());
     }
 
     #[test]
     fn the_draw_is_pinned() {
         let mb = MicrobatchId { epoch: 0, head: 0, k: 0 };
-        assert_eq!(sequence_ids(&[7; 32], &mb, 2, 1_000_000, 4), GOLDEN_DRAW);
+        assert_eq!(sequence_ids(&[7; 32], &mb, 2, &[1_000_000, 500_000], 4), GOLDEN_DRAW);
     }
 
     /// A change here would make nodes of different versions train on different text.
-    const GOLDEN_DRAW: [u64; 4] = [3037, 522_606, 340_580, 771_115];
+    const GOLDEN_DRAW: [u64; 4] = [1_447_105, 1_157_371, 1_462_593, 1_121_262];
 }

@@ -21,7 +21,7 @@ pub use validate::ManifestError;
 /// Longest TOML text that is read: room for the most pins.
 pub const MAX_TOML_BYTES: usize = 1 << 20;
 /// Version of the protocol that this code speaks.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Blocks of each phase of an epoch; their sum is the epoch's length L.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -172,6 +172,7 @@ impl Membership {
                 .collect(),
         }));
         let plan = Arc::new(plan);
+        self.run.prefetch(&plan);
         self.plans.insert(epoch, (Arc::clone(&plan), hash));
         while self.plans.len() > KEPT {
             self.plans.pop_first();

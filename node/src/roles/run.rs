@@ -95,15 +95,37 @@ impl Run {
 
     /// The sequences of a microbatch and their tokens, context + 1 each; none where the draw gives
     /// nothing (another head, too little text).
-    #[must_use]
-    pub fn tokens(&self, plan: &Plan, mb: &MicrobatchId) -> Option<(Vec<u64>, Vec<u32>)> {
-        let sequences = self.dataset.train_sequences();
-        let ids = sequence_ids(&plan.seed, mb, plan.heads(), sequences, self.manifest.batch);
+    ///
+    /// # Errors
+    /// When the text cannot be had.
+    pub fn tokens(
+        &self,
+        plan: &Plan,
+        mb: &MicrobatchId,
+    ) -> Result<Option<(Vec<u64>, Vec<u32>)>, iota_trainer::Error> {
+        let ids = self.ids(plan, mb);
         let mut tokens = Vec::with_capacity(self.targets() + ids.len());
         for id in &ids {
-            tokens.extend(self.dataset.tokens(*id)?);
+            let Some(sequence) = self.dataset.tokens(*id)? else { return Ok(None) };
+            tokens.extend(sequence);
         }
-        (!ids.is_empty()).then_some((ids, tokens))
+        Ok((!ids.is_empty()).then_some((ids, tokens)))
+    }
+
+    fn ids(&self, plan: &Plan, mb: &MicrobatchId) -> Vec<u64> {
+        let (shards, batch) = (self.dataset.train_counts(), self.manifest.batch);
+        sequence_ids(&plan.seed, mb, plan.heads(), shards, batch)
+    }
+
+    /// Gets the text of an epoch ready in the background: what its heads draw first, then last.
+    pub fn prefetch(&self, plan: &Plan) {
+        let all = |k| (0..plan.heads()).map(move |head| (head, k));
+        let last = self.manifest.max_draws.saturating_sub(1);
+        let microbatches = all(0).chain(all(last));
+        let ids: Vec<u64> = microbatches
+            .flat_map(|(head, k)| self.ids(plan, &MicrobatchId { epoch: plan.epoch, head, k }))
+            .collect();
+        self.dataset.prefetch(&ids);
     }
 
     /// Inputs and targets of a microbatch's tokens.

@@ -99,7 +99,6 @@ mod tests {
             netuid: 1,
             start_block: 64,
             stages: 2,
-            dataset: [2; 32],
             seed: 7,
             pins: Vec::new(),
         });

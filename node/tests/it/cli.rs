@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::support::Home;
 
 /// The commands whose help is part of the interface.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 39] = [
     "",
     "demo",
     "localnet",
@@ -19,6 +19,9 @@ const COMMANDS: [&str; 36] = [
     "validator",
     "stage plan",
     "bench bottleneck",
+    "data build",
+    "data fetch",
+    "tokenizer train",
     "eval",
     "generate",
     "export",
@@ -75,7 +78,7 @@ fn without_a_command_the_help_is_shown() {
 fn data_that_cannot_be_read() {
     Home::new().run("demo --data no/such/text").assert_refused(
         "error: cannot read `--data no/such/text`: No such file or directory (os error 2)\n\
-         hint: name a text file or a folder of text files",
+         hint: name a text file, a folder of them, or what `iota data build` wrote",
     );
 }
 

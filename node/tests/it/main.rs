@@ -5,6 +5,7 @@
 mod chain;
 mod cli;
 mod clients;
+mod data;
 mod demo;
 mod history;
 mod localnet;

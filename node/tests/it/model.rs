@@ -22,7 +22,7 @@ fn checkpoint(home: &Home) -> f64 {
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: CutConfig { width: 12, bits: 8, residual: true, token_width: 8 },
+        cut: CutConfig { width: 12, bits: 8, residual: true, token_width: 8, token_span: 2 },
         adam: AdamConfig {
             lr_micro: 1_000,
             beta1_milli: 900,

@@ -7,7 +7,7 @@ use iota::report::Report;
 use crate::scene::{Play, Scene};
 
 /// What must hold of every run of honest nodes on a good network.
-fn check(play: &Play, epochs: u32) {
+pub(crate) fn check(play: &Play, epochs: u32) {
     assert_eq!(play.failed_audits().len(), 0, "{:?}", play.failed_audits());
     assert_eq!(play.world.failed_calls, [""; 0]);
     let (miners, validators) = (play.miners().len(), 2);

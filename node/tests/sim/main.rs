@@ -9,5 +9,6 @@ mod honest;
 mod hostile;
 mod network;
 mod scene;
+mod shards;
 mod trace;
 mod world;

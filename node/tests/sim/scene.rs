@@ -29,7 +29,7 @@ const OPENING: u32 = 8;
 /// Epochs short enough that a scene takes seconds.
 const PHASES: Phases = Phases { train: 12, commit: 2, audit: 12, merge: 6, settle: 5 };
 /// Context of the scenes' model, in tokens.
-const CONTEXT: u32 = 32;
+pub(crate) const CONTEXT: u32 = 32;
 
 /// What nodes made of each (epoch, stage): root, whether all shards agreed, contributors.
 pub(crate) type Merges = BTreeMap<(u32, u16), BTreeSet<(String, bool, u32)>>;
@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     pub(crate) faults: Faults,
     /// Microbatches that a head draws per epoch at most.
     pub(crate) max_draws: u32,
+    /// None: the text inside the program.
+    pub(crate) data: Option<Arc<Dataset>>,
 }
 
 /// Stages, and miners of each.
@@ -57,7 +59,7 @@ impl Scene {
     pub(crate) fn new(seed: u64, epochs: u32) -> Self {
         let hostile = BTreeMap::new();
         let (stakes, faults, max_draws) = (vec![10, 10], Faults::NONE, 40);
-        Self { seed, epochs, stakes, hostile, faults, max_draws }
+        Self { seed, epochs, stakes, hostile, faults, max_draws, data: None }
     }
 
     /// The same with one cheat on a stage.
@@ -79,10 +81,11 @@ impl Scene {
             .map(|(index, stake)| (pair("validator", index), *stake))
             .collect();
         let mut chain = SimChain::new(self.seed, PHASES.total(), &validators, &miners);
-        let dataset = Arc::new(Dataset::embedded(CONTEXT).unwrap());
+        let embedded = || Arc::new(Dataset::embedded(CONTEXT).unwrap());
+        let dataset = self.data.clone().unwrap_or_else(embedded);
         let manifest = self.manifest(&chain, &dataset, &miners);
         chain.commit(&accounts::pair("//owner"), &Commitment::of_manifest(manifest.hash()));
-        let reference = Arc::new(Reference::new(&dataset));
+        let reference = Arc::new(Reference::new(&dataset).unwrap());
         let run = |pair: &Keypair| {
             let signer = Arc::new(PlainSigner(pair.clone()));
             let (dataset, reference) = (Arc::clone(&dataset), Arc::clone(&reference));
@@ -120,18 +123,18 @@ impl Scene {
         let pins = miners.iter().enumerate();
         let pins =
             pins.map(|(index, pair)| (pair.public().0, (index % usize::from(STAGES)) as u16));
-        let manifest = preset::small(Choice {
+        let mut manifest = preset::small(Choice {
             name: "scene".into(),
             genesis: chain.genesis(),
             netuid: NETUID,
             start_block,
             stages: STAGES,
-            dataset: dataset.manifest().hash(),
             seed: self.seed,
             pins: pins.collect(),
         });
-        let model = Model { d_model: 32, d_ffn: 96, context: CONTEXT, ..manifest.model };
-        let cut = Cut { width: 12, bits: 8, token_width: 0, ..manifest.cut };
+        preset::fit(&mut manifest, dataset.manifest());
+        let model = Model { d_model: 32, d_ffn: 96, ..manifest.model };
+        let cut = Cut { width: 12, bits: 8, token_width: 0, token_span: 1, ..manifest.cut };
         let manifest = Manifest { phases: PHASES, batch: 4, draw_guard: 2, model, cut, ..manifest };
         let manifest = Manifest { max_draws: self.max_draws, ..manifest };
         manifest.validate().unwrap();

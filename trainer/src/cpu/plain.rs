@@ -105,9 +105,19 @@ impl Plain<'_> {
             code.clone()
         } else {
             let batch = code.dim(0)?;
-            let tokens = Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?;
-            let table = self.take().index_select(&tokens, 0)?;
-            Tensor::cat(&[code, &table.reshape((batch, (), self.model.token_width()))?], 2)?
+            let table = self.take();
+            let (span, width) = (self.model.token_span(), self.model.token_width());
+            let context = tokens.len() / batch;
+            let mut known = vec![code.clone()];
+            for back in 0..span {
+                let before = |at: usize| tokens[at - back.min(at % context)];
+                let rows: Vec<u32> = (0..tokens.len()).map(before).collect();
+                let rows = table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
+                let each = width / span;
+                let part = rows.narrow(1, back * each, each)?;
+                known.push(part.reshape((batch, context, each))?);
+            }
+            Tensor::cat(&known, 2)?
         };
         let x = project(&known, &decoder)?;
         if !self.model.config.cut.residual {
@@ -226,6 +236,7 @@ pub(super) mod tests {
                         bits: 32,
                         residual: seed % 4 > 0,
                         token_width: if seed % 3 == 0 && seed % 5 > 0 { d_model / 2 } else { 0 },
+                        token_span: if d_model % 4 == 0 { 1 + seed as u32 % 2 } else { 1 },
                     },
                     adam: AdamConfig {
                         lr_micro: 1,

@@ -2,7 +2,7 @@
 
 Before a layer named in `config.iota_cuts`, rows of the stream are normed and encoded to a code, which may
 be rounded to few bits with a scale for each row, and decoded again, with the tokens embedded anew where
-`token_width` is not zero.
+`token_width` is not zero: the present one and, where `token_span` is not one, those before it.
 """
 
 import torch
@@ -27,6 +27,7 @@ class Cut(nn.Module):
             self.encode = nn.Linear(config.hidden_size, self.width, bias=False)
             self.decode = nn.Linear(self.width + token_width, config.hidden_size, bias=False)
         self.tokens = nn.Embedding(config.vocab_size, token_width) if token_width else None
+        self.span = cuts["token_span"]
 
     def forward(self, x, input_ids):
         if not self.squeezes:
@@ -36,11 +37,21 @@ class Cut(nn.Module):
         if self.residual:
             code = code + h[..., : self.width]
         code = rounded(code.float(), self.bits).to(code.dtype)
-        known = code if self.tokens is None else torch.cat((code, self.tokens(input_ids)), dim=-1)
+        known = code if self.tokens is None else torch.cat((code, self.embed(input_ids)), dim=-1)
         out = self.decode(known)
         if self.residual:
             out = torch.cat((out[..., : self.width] + code, out[..., self.width :]), dim=-1)
         return out
+
+
+    def embed(self, input_ids):
+        """Each token's own part of its row beside the next part of the row of the token before, and so on."""
+        each, parts = self.tokens.embedding_dim // self.span, []
+        for back in range(self.span):
+            before = input_ids[:, :1].expand(-1, back)
+            ids = torch.cat((before, input_ids), dim=1)[:, : input_ids.shape[1]]
+            parts.append(self.tokens(ids)[..., back * each : (back + 1) * each])
+        return torch.cat(parts, dim=-1)
 
 
 # Distances between levels that suit a normal variable, by bits.
@@ -93,6 +104,9 @@ class IotaModel(LlamaModel):
         self.post_init()
 
     def forward(self, input_ids=None, *args, **kwargs):
+        past = kwargs.get("past_key_values")
+        if self.config.iota_cuts["token_span"] > 1 and past is not None and past.get_seq_length():
+            raise ValueError("this model needs all tokens at a time: pass use_cache=False")
         for index in self.config.iota_cuts["layers"]:
             self.layers[index].input_ids = input_ids
         return super().forward(input_ids, *args, **kwargs)

@@ -255,7 +255,7 @@ impl<D: Device> Shared<D> {
         let stream = |_| Array::new(device, rows * self.shape.width);
         Ok(Buffers {
             tokens: Vec::new(),
-            on_device: Array::new(device, rows)?,
+            on_device: Array::new(device, rows * self.model.token_span())?,
             known: Array::new(device, if is_open { 0 } else { rows * self.known_width() })?,
             x: (0..=self.layers()).map(stream).collect::<Result<_, _>>()?,
             kept: (0..kept).map(|_| self.shape.kept(device)).collect::<Result<_, _>>()?,
@@ -298,12 +298,11 @@ impl<D: Device> Shared<D> {
         let (x, on_device) = (buffers.x[0].all(), buffers.on_device.all());
         let (Source::Tokens(tokens) | Source::Code(_, tokens)) = source;
         if !tokens.is_empty() {
-            buffers.tokens.clear();
-            buffers.tokens.extend(tokens);
-            on_device.set(device, tokens)?;
+            buffers.tokens = self.model.table_rows(tokens);
+            on_device.set(device, &buffers.tokens)?;
         }
         match source {
-            Source::Tokens(_) => ops::embed(device, wide[0], on_device, x, (d, d))?,
+            Source::Tokens(_) => ops::embed(device, wide[0], on_device, x, (d, d), 1)?,
             Source::Code(code, _) if !self.model.config.squeezes() => x.set(device, code)?,
             Source::Code(code, _) => self.with_work(|work| {
                 let (known, both) = (buffers.known.all(), self.known_width());
@@ -311,7 +310,8 @@ impl<D: Device> Shared<D> {
                 given.set(device, code)?;
                 ops::copy_rows(device, (given, k), (known, both), k, false)?;
                 if both > k {
-                    ops::embed(device, wide[1], on_device, known, (both - k, both))?;
+                    let span = self.model.token_span();
+                    ops::embed(device, wide[1], on_device, known, (both - k, both), span)?;
                 }
                 let known_half = work.code_half.all();
                 ops::halve(device, known, known_half)?;
@@ -522,7 +522,7 @@ impl<D: Device> Made<D> {
         }
         let (dx, dx_half) = (scratch.dx.all(), scratch.dx_half.all());
         if model.config.is_head() {
-            Places::of(device, &buffers.tokens)?.sum(device, dx, grads[0], (d, d))?;
+            Places::of(device, &buffers.tokens)?.sum(device, dx, grads[0], (d, d), 1)?;
             return Ok(None);
         }
         if !model.config.squeezes() {
@@ -538,7 +538,7 @@ impl<D: Device> Made<D> {
         multiply(device, slopes, half[0].rows(both, d).t(), Out::Wide(dknown))?;
         if both > k {
             let places = Places::of(device, &buffers.tokens)?;
-            places.sum(device, dknown, grads[1], (both - k, both))?;
+            places.sum(device, dknown, grads[1], (both - k, both), model.token_span())?;
         }
         if model.config.cut.residual {
             ops::copy_rows(device, (dx, d), (dknown, both), k, true)?;

@@ -219,18 +219,19 @@ pub(crate) fn cross_entropy(
     device.launch("cross_entropy", Grid::rows(targets.len()), &args)
 }
 
-/// Rows of a table by token, to the end of rows of `step` values.
+/// Rows of a table, `span` for each token, to the last `width` of rows of `step` values.
 pub(crate) fn embed(
     device: &impl Device,
     table: View<'_, f32>,
-    tokens: View<'_, u32>,
+    rows: View<'_, u32>,
     out: View<'_, f32>,
     (width, step): (usize, usize),
+    span: usize,
 ) -> Done {
     let out = out.part(step - width, out.len() - (step - width));
-    let (width, step) = (Arg::Int(width as i32), Arg::Int(step as i32));
-    let args = [table.arg(), tokens.arg(), out.arg(), width, step];
-    device.launch("embed", Grid::rows(tokens.len()), &args)
+    let [width, step, span] = [width / span, step, span].map(|size| Arg::Int(size as i32));
+    let args = [table.arg(), rows.arg(), out.arg(), width, step, span];
+    device.launch("embed", Grid::rows(rows.len()), &args)
 }
 
 /// Which rows each token has, on the device.
@@ -258,20 +259,21 @@ impl<D: Device> Places<D> {
         Ok(Self { found, starts, order: Array::of(device, &order)? })
     }
 
-    /// Writes a table's gradient from the ends of rows of `step` values.
+    /// Writes a table's gradient from the ends of rows of `step` values, as [`embed`] reads it.
     pub(crate) fn sum(
         &self,
         device: &D,
         dx: View<'_, f32>,
         dtable: View<'_, f32>,
         (width, step): (usize, usize),
+        span: usize,
     ) -> Done {
         dtable.zero(device)?;
         let dx = dx.part(step - width, dx.len() - (step - width));
         let found = self.found.all();
-        let (width, step) = (Arg::Int(width as i32), Arg::Int(step as i32));
+        let [width, step, span] = [width / span, step, span].map(|size| Arg::Int(size as i32));
         let (starts, order) = (self.starts.all().arg(), self.order.all().arg());
-        let args = [dx.arg(), found.arg(), starts, order, dtable.arg(), width, step];
+        let args = [dx.arg(), found.arg(), starts, order, dtable.arg(), width, step, span];
         device.launch("embed_backward", Grid::rows(found.len()), &args)
     }
 }

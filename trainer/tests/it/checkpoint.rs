@@ -11,7 +11,7 @@ fn stages(precision: Precision) -> Vec<Stage> {
     let stage = |index| {
         let mut config = config(index, CONTEXT, 12, 8);
         config.model.precision = precision;
-        config.cut.token_width = 8;
+        (config.cut.token_width, config.cut.token_span) = (8, 4);
         config.adam.muon = precision == Precision::Bf16;
         Stage::new(&config).unwrap()
     };

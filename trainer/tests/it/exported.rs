@@ -38,9 +38,9 @@ fn transformers_loads_an_exported_model_and_finds_the_same_loss() {
         println!("skipped: `transformers` is not installed");
         return;
     };
-    let open = CutConfig { width: 32, bits: 32, residual: true, token_width: 0 };
-    let squeezed = CutConfig { width: 12, bits: 2, residual: true, token_width: 8 };
-    let plain = CutConfig { width: 12, bits: 32, residual: false, token_width: 0 };
+    let open = CutConfig { width: 32, bits: 32, residual: true, token_width: 0, token_span: 1 };
+    let squeezed = CutConfig { width: 12, bits: 2, residual: true, token_width: 8, token_span: 2 };
+    let plain = CutConfig { width: 12, bits: 32, residual: false, token_width: 0, token_span: 1 };
     let data = Dataset::embedded(CONTEXT).unwrap();
     let rounded = CutConfig { bits: 8, ..open };
     for (cut, class) in [
@@ -51,7 +51,7 @@ fn transformers_loads_an_exported_model_and_finds_the_same_loss() {
     ] {
         let whole = trained(cut);
         let folder = tempfile::tempdir().unwrap();
-        to_hugging_face(whole.checkpoints(), folder.path()).unwrap();
+        to_hugging_face(whole.checkpoints(), None, folder.path()).unwrap();
         let (inputs, targets) = microbatch(&data, 99);
         let rows = |tokens: &[u32]| -> Vec<Vec<u32>> {
             tokens.chunks(CONTEXT as usize).map(<[u32]>::to_vec).collect()

@@ -7,6 +7,7 @@ mod checkpoint;
 mod determinism;
 mod exported;
 mod gradient;
+mod hub;
 mod learning;
 mod peers;
 mod pipeline;

@@ -23,7 +23,7 @@ pub(crate) fn config(stage: u16, context: u32, width: u32, bits: u32) -> StageCo
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: CutConfig { width, bits, residual: true, token_width: 0 },
+        cut: CutConfig { width, bits, residual: true, token_width: 0, token_span: 1 },
         adam: AdamConfig {
             lr_micro: 4_000,
             beta1_milli: 900,
@@ -54,7 +54,7 @@ pub(crate) fn microbatch(data: &Dataset, number: u64) -> (Vec<u32>, Vec<u32>) {
     for index in 0..u64::from(BATCH) {
         // A stride coprime to most lengths walks through all of the text.
         let id = (number * u64::from(BATCH) + index) * 7919 % data.train_sequences();
-        let sequence = data.tokens(id).unwrap();
+        let sequence = data.tokens(id).unwrap().unwrap();
         inputs.extend(&sequence[..sequence.len() - 1]);
         targets.extend(&sequence[1..]);
     }

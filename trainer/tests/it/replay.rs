@@ -89,7 +89,7 @@ fn a_replay_agrees_in_bf16_with_recomputed_activations_and_tokens_at_the_cuts() 
     let build = |index, recompute| {
         let mut config = config(index, CONTEXT, 12, 8);
         config.model.precision = Precision::Bf16;
-        config.cut.token_width = 8;
+        (config.cut.token_width, config.cut.token_span) = (8, 4);
         config.adam.muon = true;
         Stage::with(&config, Options { recompute, keep_versions: true, ..Options::default() })
             .unwrap()

@@ -40,7 +40,7 @@ fn trained() -> Vec<u8> {
             let mut config = config(index, CONTEXT, 12, 8);
             config.model.precision = Precision::Bf16;
             config.adam.muon = true;
-            config.cut.token_width = 8;
+            (config.cut.token_width, config.cut.token_span) = (8, 4);
             Stage::new(&config).unwrap()
         })
         .collect();

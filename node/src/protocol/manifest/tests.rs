@@ -37,7 +37,7 @@ pub(in crate::protocol) fn sample() -> Manifest {
             rope_theta: 10_000,
             precision: Precision::F32,
         },
-        cut: Cut { width: 16, bits: 8, residual: true, token_width: 0 },
+        cut: Cut { width: 16, bits: 8, residual: true, token_width: 0, token_span: 1 },
         adam: Adam {
             lr_micro: 3000,
             beta1_milli: 900,
@@ -75,7 +75,7 @@ fn the_hash_is_pinned_and_covers_every_part() {
     let base = sample().hash();
     assert_eq!(
         hex::encode(base),
-        "ec77e95f45cfa8ec241c9d62533175db18aab6733602218e505a247b76463a5d",
+        "cd82acb97512782a90aa0d19fb3d4f5385ac9a9a52130dd388111b9195b5b80b",
         "the canonical encoding changed: runs in progress would not recognise their manifest"
     );
     let changed = [
@@ -100,7 +100,7 @@ fn a_broken_rule_is_named() {
             Manifest { phases: Phases { train: 99_999, ..sample().phases }, ..sample() },
             "`phases (sum)` is 100021, but must be 5 to 100000",
         ),
-        (Manifest { version: 2, ..sample() }, "`version` is 2, but must be 1 to 1"),
+        (Manifest { version: 1, ..sample() }, "`version` is 1, but must be 2 to 2"),
     ];
     for (manifest, message) in cases {
         assert_eq!(manifest.validate().unwrap_err().to_string(), message);

@@ -129,6 +129,11 @@ impl Manifest {
                 self.cut.token_width <= model.d_model - self.cut.width,
                 "`cut.token_width` must be at most `model.d_model` less `cut.width`",
             ),
+            (
+                (1..=8).contains(&self.cut.token_span)
+                    && self.cut.token_width.is_multiple_of(self.cut.token_span),
+                "`cut.token_span` is 1 to 8, and divides `cut.token_width`",
+            ),
             (self.pins.iter().all(|pin| pin.stage < self.stages), "a pin names no stage"),
             (stages.len() == self.pins.len(), "a hotkey is pinned twice"),
             (self.pins.len() <= 4096, "too many pins"),

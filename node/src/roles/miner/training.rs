@@ -268,7 +268,7 @@ impl Training {
         }
         let mb = MicrobatchId { epoch: self.plan.epoch, head, k: self.next_k };
         // Too little text for the plan's heads: there is nothing to train on.
-        let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb) else { return Ok(false) };
+        let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb)? else { return Ok(false) };
         out.push(Effect::Report(Report::Draw {
             epoch: mb.epoch,
             head: self.run.name(&self.me),
@@ -294,7 +294,9 @@ impl Training {
         }
         let mut inputs = Vec::new();
         if stage.wants_tokens() {
-            let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
+            let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
+                return Ok(());
+            };
             inputs = self.run.split(&tokens).0;
         }
         self.depart(now, stage, waiting, inputs, out)
@@ -367,7 +369,9 @@ impl Training {
         waiting: Waiting,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else { return Ok(()) };
+        let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
+            return Ok(());
+        };
         let (inputs, targets) = self.run.split(&tokens);
         let input = Input::of(stage, self.index.into(), &waiting.bytes, &inputs);
         let tail = match stage.loss_and_grad(input, &targets) {

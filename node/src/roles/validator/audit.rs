@@ -76,6 +76,20 @@ enum Purpose {
     Doubt(u32),
 }
 
+/// Why a piece could not be repeated.
+enum Trouble {
+    /// The miner's fault.
+    Miner(Failure),
+    /// Not the miner's.
+    Own(iota_trainer::Error),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Miner(failure)
+    }
+}
+
 /// An audit under way.
 pub(super) struct Audit {
     run: Arc<Run>,
@@ -234,16 +248,25 @@ impl Audit {
     }
 
     /// Repeats the next piece: one microbatch, the end of a window, or the pseudo-gradient.
-    pub(super) fn work(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) {
-        if !self.is_ready() {
-            return;
-        }
-        if let Err(failure) = self.piece(stage, out) {
-            self.fail(failure);
+    ///
+    /// # Errors
+    /// What is not the miner's fault: text that cannot be had.
+    pub(super) fn work(
+        &mut self,
+        stage: &mut Stage,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), iota_trainer::Error> {
+        match if self.is_ready() { self.piece(stage, out) } else { Ok(()) } {
+            Ok(()) => Ok(()),
+            Err(Trouble::Miner(failure)) => {
+                self.fail(failure);
+                Ok(())
+            }
+            Err(Trouble::Own(error)) => Err(error),
         }
     }
 
-    fn piece(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Failure> {
+    fn piece(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Trouble> {
         let Some(window) = self.windows.get(self.at.0).cloned() else {
             self.delta(stage)?;
             self.verdict = Some(Ok(()));
@@ -283,7 +306,7 @@ impl Audit {
         stage: &mut Stage,
         window: &Window,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Trouble> {
         self.restore(stage, window)?;
         let Some(receipt) = self.case.log.receipts[window.receipts.clone()].first().cloned() else {
             return Ok(());
@@ -318,7 +341,7 @@ impl Audit {
         stage: &mut Stage,
         receipt: &Receipt,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Trouble> {
         let mb = receipt.mb;
         let withheld = Failure::WithheldInput { mb };
         if self.is_tail() {
@@ -329,17 +352,18 @@ impl Audit {
             let tail = stage.loss_and_grad(input, &targets).map_err(|_| Failure::BadLog)?;
             self.losses.push((mb, tail.loss));
             self.check_loss(&mb, receipt, tail.loss)?;
-            return self.check(&tail.grad, receipt.grad_out_hash, About::Gradient(mb), out);
+            self.check(&tail.grad, receipt.grad_out_hash, About::Gradient(mb), out)?;
+            return Ok(());
         }
         let grad_in = self.blobs.get(&receipt.grad_in_hash).ok_or(withheld)?;
         let (code, grad) = if receipt.stage == 0 {
             if self.case.plan.stages[0].get(usize::from(mb.head)) != Some(&self.case.miner) {
-                return Err(Failure::DrawMismatch { mb });
+                return Err(Failure::DrawMismatch { mb }.into());
             }
             let (_, tokens) = self.tokens(&mb)?;
             let (inputs, _) = self.run.split(&tokens);
             if tokens_hash(&inputs) != receipt.in_hash {
-                return Err(Failure::DrawMismatch { mb });
+                return Err(Failure::DrawMismatch { mb }.into());
             }
             stage.replay(receipt.fwd_step, Input::Tokens(&inputs), grad_in)
         } else {
@@ -354,14 +378,15 @@ impl Audit {
         }
         .map_err(|_| Failure::BadLog)?;
         self.check(&code, receipt.out_hash, About::Output(mb), out)?;
-        match grad {
-            Some(grad) => self.check(&grad, receipt.grad_out_hash, About::Gradient(mb), out),
-            None => Ok(()),
+        if let Some(grad) = grad {
+            self.check(&grad, receipt.grad_out_hash, About::Gradient(mb), out)?;
         }
+        Ok(())
     }
 
-    fn tokens(&self, mb: &MicrobatchId) -> Result<(Vec<u64>, Vec<u32>), Failure> {
-        self.run.tokens(&self.case.plan, mb).ok_or(Failure::DrawMismatch { mb: *mb })
+    fn tokens(&self, mb: &MicrobatchId) -> Result<(Vec<u64>, Vec<u32>), Trouble> {
+        let tokens = self.run.tokens(&self.case.plan, mb).map_err(Trouble::Own)?;
+        Ok(tokens.ok_or(Failure::DrawMismatch { mb: *mb })?)
     }
 
     fn check_loss(

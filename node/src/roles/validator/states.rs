@@ -168,7 +168,7 @@ impl Validator {
         let params: Vec<&[f32]> = self.held.values().map(|h| h.state.theta.as_slice()).collect();
         let stages: Vec<&Stage> = self.stages.values().collect();
         let loss = self.run.held_out_loss(&stages, &params)?;
-        let unigram = self.run.dataset.unigram_entropy();
+        let unigram = self.run.dataset.unigram_entropy()?;
         out.push(Effect::Report(Report::Eval { epoch: number, loss, unigram }));
         Ok(true)
     }

@@ -1,0 +1,252 @@
+//! Describing a dataset: every file of a folder or of the hub becomes a shard.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::documents::{documents, is_known};
+use super::manifest::MAX_SHARDS;
+use super::{
+    DatasetManifest, Description, FILE, MAX_FILES, Origin, Packed, Places, Shard, TOKENIZER,
+    Tokenizer, files, pack,
+};
+use crate::Error;
+
+/// How far a shard has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Being fetched: bytes so far, and of all.
+    Fetch {
+        /// The shard.
+        name: &'a str,
+        /// Bytes that are here.
+        bytes: u64,
+        /// Bytes there are.
+        of: u64,
+    },
+    /// Being tokenized: bytes of text so far.
+    Tokenize {
+        /// The shard.
+        name: &'a str,
+        /// Bytes of documents.
+        bytes: u64,
+    },
+    /// Packed.
+    Done {
+        /// The shard.
+        name: &'a str,
+        /// Sequences that came of it.
+        sequences: u64,
+    },
+}
+
+/// What a dataset is made of.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Where its files are.
+    pub origin: Origin,
+    /// Only files whose path begins with this.
+    pub prefix: String,
+    /// As many files at most.
+    pub most: usize,
+    /// What makes tokens of them.
+    pub tokenizer: Tokenizer,
+    /// Inputs per sequence.
+    pub context: u32,
+    /// Field or column that is the text.
+    pub field: String,
+}
+
+impl Build {
+    /// Reads and packs every file, and writes the description and the tokenizer (`tokenizer`: its file) to the
+    /// folder `to`. Files that fill no sequence are left out.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for no files that can be read; what the first file fails with.
+    pub fn run(
+        self,
+        places: &Places,
+        to: &Path,
+        tokenizer: Option<&Path>,
+        mut tell: impl FnMut(Step<'_>),
+    ) -> Result<DatasetManifest, Error> {
+        let (origin, names) = self.names(places)?;
+        let mut manifest = DatasetManifest {
+            tokenizer: self.tokenizer.name(),
+            vocab: self.tokenizer.vocab(),
+            context: self.context,
+            field: self.field.clone(),
+            shards: Vec::new(),
+        };
+        let from = From { origin: &origin, places, tokenizer: &self.tokenizer };
+        for name in &names {
+            let (shard, _) = from.shard(name, &manifest, None, &mut tell)?;
+            if shard.sequences > 0 {
+                manifest.shards.push(shard);
+            }
+        }
+        manifest.validate()?;
+        let write = |source| Error::Write { path: to.to_owned(), source };
+        fs::create_dir_all(to).map_err(write)?;
+        let kept = match &origin {
+            Origin::Folder(folder) => Origin::Folder(seen_from(to, folder).map_err(write)?),
+            Origin::Hub(commit) => Origin::Hub(commit.clone()),
+        };
+        if let Some(file) = tokenizer {
+            let read = |source| Error::Read { path: file.to_owned(), source };
+            crate::checkpoint::replace(&to.join(TOKENIZER), &fs::read(file).map_err(read)?)?;
+        }
+        let description = Description { origin: kept, manifest: manifest.clone() };
+        let text = serde_json::to_string_pretty(&description)
+            .map_err(|error| Error::Input(error.to_string()))?;
+        crate::checkpoint::replace(&to.join(FILE), (text + "\n").as_bytes())?;
+        Ok(manifest)
+    }
+
+    /// The files, in the order of their paths; a revision of the hub becomes a commit.
+    fn names(&self, places: &Places) -> Result<(Origin, Vec<String>), Error> {
+        let (origin, mut names) = match &self.origin {
+            Origin::Folder(folder) => {
+                let name = |file: &PathBuf| {
+                    let parts = file.strip_prefix(folder).ok()?.components();
+                    let parts: Option<Vec<&str>> =
+                        parts.map(|part| part.as_os_str().to_str()).collect();
+                    parts.map(|parts| parts.join("/"))
+                };
+                let names = files(folder)?.iter().filter_map(name).collect();
+                (self.origin.clone(), names)
+            }
+            Origin::Hub(repository) => {
+                let (commit, names) = places.hub.files(repository)?;
+                (Origin::Hub(commit), names)
+            }
+        };
+        names.retain(|name: &String| is_known(name) && name.starts_with(&self.prefix));
+        names.sort();
+        names.truncate(self.most.min(MAX_FILES));
+        let path = match &origin {
+            Origin::Folder(folder) => folder.clone(),
+            Origin::Hub(repository) => repository.to_string().into(),
+        };
+        if names.is_empty() || names.len() > MAX_SHARDS {
+            let problem = format!(
+                "has {} files that can be read (.parquet, .jsonl, .txt, .md; and .zst of the last \
+                 three) below {:?}; a dataset has 1 to {MAX_SHARDS}",
+                names.len(),
+                self.prefix
+            );
+            return Err(Error::Text { path, problem });
+        }
+        Ok((origin, names))
+    }
+}
+
+/// Learns byte pairs from all files of a folder, and returns the `tokenizer.json`; `tell` learns how many bytes
+/// of text were read.
+///
+/// # Errors
+/// As [`Tokenizer::train`]; what the first file fails with.
+pub fn train_tokenizer(
+    folder: &Path,
+    field: &str,
+    vocab: u32,
+    mut tell: impl FnMut(u64) + Send,
+) -> Result<String, Error> {
+    let known: Vec<PathBuf> =
+        files(folder)?.into_iter().filter(|file| file.to_str().is_some_and(is_known)).collect();
+    if known.is_empty() {
+        let problem = "has no files that can be read (.parquet, .jsonl, .txt, .md)".into();
+        return Err(Error::Text { path: folder.to_owned(), problem });
+    }
+    let mut bytes = 0;
+    let all = known.into_iter().flat_map(|file| {
+        let name = file.to_string_lossy().into_owned();
+        match documents(&file, &name, field) {
+            Ok(documents) => documents,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    });
+    let told = all.inspect(|document| {
+        bytes += document.as_ref().map_or(0, |text| text.len() as u64);
+        tell(bytes);
+    });
+    Tokenizer::train(vocab, told)
+}
+
+/// A folder as it is seen from another: where it is that one, so that both can be moved.
+fn seen_from(to: &Path, folder: &Path) -> std::io::Result<PathBuf> {
+    let (to, folder) = (fs::canonicalize(to)?, fs::canonicalize(folder)?);
+    Ok(if to == folder { PathBuf::from(".") } else { folder })
+}
+
+/// What shards are made from.
+pub(super) struct From<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) places: &'a Places,
+    pub(super) tokenizer: &'a Tokenizer,
+}
+
+impl From<'_> {
+    /// Fetches and packs a file, which is not looked into unless it has the hash that is expected.
+    pub(super) fn shard(
+        &self,
+        name: &str,
+        manifest: &DatasetManifest,
+        expected: Option<[u8; 32]>,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(Shard, Packed), Error> {
+        let (file, is_ours) = match self.origin {
+            Origin::Folder(folder) => (folder.join(name), false),
+            Origin::Hub(commit) => {
+                let file = self.places.part(commit, name);
+                let tell = |bytes, of| tell(Step::Fetch { name, bytes, of });
+                self.places.hub.download(commit, name, &file, tell)?;
+                (file, true)
+            }
+        };
+        let made = self.pack(&file, name, manifest, expected, tell);
+        if is_ours {
+            // What it became is kept; what could not be read is fetched again.
+            let _ = fs::remove_file(&file);
+        }
+        let (shard, packed) = made?;
+        tell(Step::Done { name, sequences: shard.sequences });
+        Ok((shard, packed))
+    }
+
+    fn pack(
+        &self,
+        file: &Path,
+        name: &str,
+        manifest: &DatasetManifest,
+        expected: Option<[u8; 32]>,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(Shard, Packed), Error> {
+        let read = |source| Error::Read { path: file.to_owned(), source };
+        let mut hasher = blake3::Hasher::new();
+        let open = File::open(file).map_err(read)?;
+        hasher.update_reader(BufReader::with_capacity(1 << 20, open)).map_err(read)?;
+        let (hash, bytes) = (*hasher.finalize().as_bytes(), hasher.count());
+        if expected.is_some_and(|expected| expected != hash) {
+            let problem = "is another file than the dataset's description says".into();
+            return Err(Error::Text { path: name.into(), problem });
+        }
+        let path = self.places.packed(&hash, manifest);
+        let open = || Packed::open(&path, manifest.context, manifest.vocab);
+        let packed = match open() {
+            Ok(packed) => packed,
+            Err(_) => {
+                let mut read = 0;
+                let mut tell = |more| {
+                    read += more;
+                    tell(Step::Tokenize { name, bytes: read });
+                };
+                let documents = documents(file, name, &manifest.field)?;
+                pack(&path, documents, self.tokenizer, manifest.context, &mut tell)?;
+                open()?
+            }
+        };
+        let (name, sequences) = (name.to_owned(), packed.sequences());
+        Ok((Shard { name, hash, bytes, sequences, packed: packed.hash() }, packed))
+    }
+}

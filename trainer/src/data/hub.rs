@@ -1,0 +1,270 @@
+//! Datasets of the Hugging Face hub: which files one has, and these files.
+//!
+//! Two routes are all that is used: `api/datasets/OWNER/NAME/revision/REV`, which resolves a revision to a
+//! commit and lists files, and `datasets/OWNER/NAME/resolve/COMMIT/FILE`. Files come in parts of a fixed size,
+//! so a download that broke off goes on where it was, and one that stalls is asked for again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::StatusCode;
+use ureq::http::header::{AUTHORIZATION, CONTENT_RANGE, RANGE, RETRY_AFTER};
+
+use super::manifest::MAX_SHARD_BYTES;
+use crate::Error;
+
+/// Bytes asked for at a time.
+const PART: u64 = 64 << 20;
+/// How often something is asked for before it counts as failed: for half a minute, or, by who cannot do
+/// without it, for a quarter of an hour.
+const TRIES: [u32; 2] = [6, 20];
+/// Longest pause before something is asked for again, in seconds.
+const LONGEST: u64 = 60;
+/// Greatest list of files, in bytes.
+const MAX_LIST: u64 = 64 << 20;
+
+/// A dataset of the hub, at one of its commits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// `OWNER/NAME`.
+    pub name: String,
+    /// Commit, branch or tag.
+    pub revision: String,
+}
+
+impl std::fmt::Display for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "hf://datasets/{}@{}", self.name, self.revision)
+    }
+}
+
+impl Repository {
+    /// Whether both parts can stand in an address.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let is_plain = |text: &str| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+            !text.is_empty() && text.len() <= 256 && text.chars().all(allowed)
+        };
+        let parts: Vec<&str> = self.name.split('/').collect();
+        let is_dotted = |part: &str| part.is_empty() || part.chars().all(|c| c == '.');
+        let bad = parts.len() != 2 || self.revision.split('/').chain(parts).any(is_dotted);
+        if bad || !is_plain(&self.name) || !is_plain(&self.revision) {
+            return Err(Error::Config(format!("{self} is no dataset of the hub")));
+        }
+        Ok(())
+    }
+}
+
+/// Where the hub is, and who asks.
+#[derive(Clone)]
+pub struct Hub {
+    endpoint: String,
+    token: Option<String>,
+    tries: u32,
+    agent: ureq::Agent,
+}
+
+/// The answer about a revision.
+#[derive(Deserialize)]
+struct Revision {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+}
+
+impl Hub {
+    /// A hub at an address, and a token for what is not public.
+    #[must_use]
+    pub fn new(endpoint: &str, token: Option<String>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_recv_response(Some(Duration::from_secs(60)))
+            .timeout_per_read(Some(Duration::from_secs(60)))
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .http_status_as_error(false)
+            .user_agent(concat!("iota/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        Self { endpoint, token, tries: TRIES[0], agent: config.into() }
+    }
+
+    /// Asks for a quarter of an hour before it gives up.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { tries: TRIES[1], ..self }
+    }
+
+    /// The commit that a revision is, and the files there.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] when the hub does not answer, or does not have it.
+    pub(crate) fn files(&self, from: &Repository) -> Result<(Repository, Vec<String>), Error> {
+        from.validate()?;
+        let revision = from.revision.replace('/', "%2F");
+        let path = format!("api/datasets/{}/revision/{revision}", from.name);
+        let found: Revision = self.again(&path, || {
+            let mut answer = self.get(&path, None)?;
+            let body = answer.body_mut().with_config().limit(MAX_LIST).read_json();
+            body.map_err(|error| Trouble::Passing(error.to_string(), None))
+        })?;
+        let commit = Repository { name: from.name.clone(), revision: found.sha };
+        commit.validate()?;
+        Ok((commit, found.siblings.into_iter().map(|file| file.rfilename).collect()))
+    }
+
+    /// Fetches a file, or the rest of it where a part is there; `tell` learns how far it is, and of how many.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] when the hub does not answer or does not have the file, [`Error::Write`] for what the
+    /// system refuses.
+    pub(crate) fn download(
+        &self,
+        from: &Repository,
+        name: &str,
+        to: &Path,
+        mut tell: impl FnMut(u64, u64),
+    ) -> Result<(), Error> {
+        from.validate()?;
+        let path = format!("datasets/{}/resolve/{}/{name}", from.name, from.revision);
+        let write = |source| Error::Write { path: to.to_owned(), source };
+        fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(write)?;
+        let file = OpenOptions::new().create(true).append(true).open(to).map_err(write)?;
+        loop {
+            let have = file.metadata().map_err(write)?.len();
+            let whole =
+                self.again(&path, || self.part(&path, &file, &mut |now, of| tell(now, of)))?;
+            let now = file.metadata().map_err(write)?.len();
+            tell(now, whole);
+            match now {
+                now if now == whole => return file.sync_all().map_err(write),
+                now if now > have && now < whole => {}
+                _ => return Err(self.failed(&path, "gives another size than it says".into())),
+            }
+        }
+    }
+
+    /// Appends the next part; returns the size of all.
+    fn part(
+        &self,
+        path: &str,
+        mut file: &File,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<u64, Trouble> {
+        let system = |error: std::io::Error| Trouble::Final(error.to_string());
+        let have = file.seek(SeekFrom::End(0)).map_err(system)?;
+        let range = format!("bytes={have}-{}", have + PART - 1);
+        let answer = self.get(path, Some(&range))?;
+        let whole = match answer.status() {
+            // Nothing lies behind what is there: the file is empty or whole.
+            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(total(&answer).unwrap_or(have)),
+            StatusCode::PARTIAL_CONTENT => total(&answer),
+            _ => {
+                // All of it, whatever was asked for.
+                file.set_len(0).map_err(system)?;
+                answer.body().content_length()
+            }
+        };
+        let Some(whole) = whole.filter(|whole| *whole <= MAX_SHARD_BYTES) else {
+            return Err(Trouble::Final("does not say how large it is, or is too large".into()));
+        };
+        let mut body = answer.into_body();
+        let mut reader = body.with_config().limit(MAX_SHARD_BYTES).reader();
+        let mut buffer = vec![0; 1 << 20];
+        let mut now = file.metadata().map_err(system)?.len();
+        loop {
+            let passing = |error: std::io::Error| Trouble::Passing(error.to_string(), None);
+            let count = std::io::Read::read(&mut reader, &mut buffer).map_err(passing)?;
+            if count == 0 {
+                return Ok(whole);
+            }
+            std::io::Write::write_all(&mut file, &buffer[..count]).map_err(system)?;
+            now += count as u64;
+            if now > whole {
+                return Err(Trouble::Final("gives more than it says".into()));
+            }
+            tell(now, whole);
+        }
+    }
+
+    fn get(&self, path: &str, range: Option<&str>) -> Result<Answer, Trouble> {
+        let mut request = self.agent.get(format!("{}/{path}", self.endpoint));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(range) = range {
+            request = request.header(RANGE, range);
+        }
+        let answer = request.call().map_err(|error| Trouble::Passing(error.to_string(), None))?;
+        let status = answer.status();
+        if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(answer);
+        }
+        let text = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                format!("{status}: it is private or gated, or does not exist; set HF_TOKEN")
+            }
+            _ => status.to_string(),
+        };
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            let wait = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+            return Err(Trouble::Passing(text, wait.and_then(|wait| wait.parse().ok())));
+        }
+        Err(Trouble::Final(text))
+    }
+
+    /// Asks again, later and later, while the trouble may pass.
+    fn again<R>(
+        &self,
+        path: &str,
+        mut ask: impl FnMut() -> Result<R, Trouble>,
+    ) -> Result<R, Error> {
+        for tries in 1.. {
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Passing(_, wait)) if tries < self.tries => {
+                    let wait = wait.unwrap_or(0).max(1 << (tries - 1)).min(LONGEST);
+                    std::thread::sleep(Duration::from_secs(wait));
+                }
+                Err(Trouble::Passing(problem, _) | Trouble::Final(problem)) => {
+                    return Err(self.failed(path, problem));
+                }
+            }
+        }
+        unreachable!("the last try returns")
+    }
+
+    fn failed(&self, path: &str, problem: String) -> Error {
+        Error::Hub { address: format!("{}/{path}", self.endpoint), problem }
+    }
+}
+
+type Answer = ureq::http::Response<ureq::Body>;
+
+/// The size of all, as the answer to a range tells it.
+fn total(answer: &Answer) -> Option<u64> {
+    answer.headers().get(CONTENT_RANGE)?.to_str().ok()?.rsplit_once('/')?.1.parse().ok()
+}
+
+/// What goes wrong.
+enum Trouble {
+    /// May be gone the next time, after as many seconds.
+    Passing(String, Option<u64>),
+    /// Stays.
+    Final(String),
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token is nobody's business.
+        f.debug_struct("Hub").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
