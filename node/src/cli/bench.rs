@@ -1,5 +1,7 @@
 //! `iota bench`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 /// The verbs of `iota bench`.
@@ -14,7 +16,8 @@ pub enum BenchCommand {
 #[command(after_help = "\
 Examples:
   iota bench bottleneck                                  ratios 8 to 128, one seed
-  iota bench bottleneck --ratios 32,128 --seeds 1,2,3 --d-model 512 --muon")]
+  iota bench bottleneck --ratios 32,128 --seeds 1,2,3 --plot loss.svg
+  iota bench bottleneck --ratios 32 --d-model 512 --muon")]
 pub struct BottleneckArgs {
     /// How many times smaller than bf16 codes are
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "8,16,32,64,128")]
@@ -56,7 +59,10 @@ pub struct BottleneckArgs {
     /// Let matrices follow Muon instead of AdamW
     #[arg(long)]
     pub muon: bool,
-    /// Write one JSON object per run
+    /// Draw the losses over the steps into an SVG file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub plot: Option<PathBuf>,
+    /// Write one JSON object per cut
     #[arg(long)]
     pub json: bool,
 }

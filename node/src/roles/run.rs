@@ -30,6 +30,9 @@ const MEDIAN_MULTIPLE: u32 = 4 << 8;
 /// 2^40, the unit of clip bounds.
 const RMS_ONE: u64 = 1 << 40;
 
+/// The sequences of a microbatch, and their tokens one after the other.
+pub type Drawn = (Vec<u64>, Vec<u32>);
+
 /// The run as one node knows it.
 pub struct Run {
     /// The published manifest.
@@ -102,7 +105,7 @@ impl Run {
         &self,
         plan: &Plan,
         mb: &MicrobatchId,
-    ) -> Result<Option<(Vec<u64>, Vec<u32>)>, iota_trainer::Error> {
+    ) -> Result<Option<Drawn>, iota_trainer::Error> {
         let ids = self.ids(plan, mb);
         let mut tokens = Vec::with_capacity(self.targets() + ids.len());
         for id in &ids {

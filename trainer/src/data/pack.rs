@@ -50,8 +50,8 @@ enum Store {
 /// Bytes per token.
 fn width(vocab: u32) -> usize {
     match vocab {
-        0..=0x100 => 1,
-        0..=0x1_0000 => 2,
+        ..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
         _ => 4,
     }
 }

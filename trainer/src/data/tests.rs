@@ -1,3 +1,5 @@
+//! Datasets from files of all forms, whole and damaged, and from their cache.
+
 use super::*;
 
 fn places(cache: &Path) -> Places {

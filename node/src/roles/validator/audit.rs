@@ -25,7 +25,7 @@ use crate::protocol::{Hash, Hotkey};
 use crate::roles::Effect;
 use crate::roles::fetches::{Arrival, Fetches};
 use crate::roles::miner::tokens_hash;
-use crate::roles::run::Run;
+use crate::roles::run::{Drawn, Run};
 use crate::wire::MAX_REQUEST_BYTES;
 
 /// Greatest relative difference between a reported and a recomputed loss.
@@ -384,7 +384,7 @@ impl Audit {
         Ok(())
     }
 
-    fn tokens(&self, mb: &MicrobatchId) -> Result<(Vec<u64>, Vec<u32>), Trouble> {
+    fn tokens(&self, mb: &MicrobatchId) -> Result<Drawn, Trouble> {
         let tokens = self.run.tokens(&self.case.plan, mb).map_err(Trouble::Own)?;
         Ok(tokens.ok_or(Failure::DrawMismatch { mb: *mb })?)
     }
