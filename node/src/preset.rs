@@ -11,7 +11,7 @@ use crate::protocol::manifest::{
 use crate::protocol::{Hash, Hotkey};
 
 /// Vocabularies are multiples of it: products of other widths are slower.
-const VOCAB_STEP: u32 = 64;
+pub(crate) const VOCAB_STEP: u32 = 64;
 
 /// A model by its size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

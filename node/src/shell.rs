@@ -73,7 +73,13 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
         .or_argument("cannot use the folder for checkpoints")
         .map_err(|error| error.hint("pass another `--checkpoints`"))?;
     let keys = Arc::new(Keys::new(hotkey.clone()));
-    let reference = Reference::new(&dataset).or_user("cannot have the text")?;
+    let text = Arc::clone(&dataset);
+    let reference = tokio::task::spawn_blocking(move || Reference::new(&text));
+    let reference = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        // It ends with a result: nothing in it panics.
+        made = reference => made.or_user("cannot have the text")?.or_user("cannot have the text")?,
+    };
     let reference = Arc::new(reference);
     let signer: Arc<dyn Signer> = Arc::clone(&keys) as _;
     let mut run = Run::new(manifest, dataset, reference, signer);

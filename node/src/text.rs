@@ -10,6 +10,9 @@ use crate::{env, settings};
 /// The hub's address.
 const HUB: &str = "https://huggingface.co";
 
+/// What stands for the tokenizer of bytes.
+pub const BYTES: &str = "bytes";
+
 /// Where shards come from and go to: the hub and the cache that the environment names.
 #[must_use]
 pub fn places() -> Places {
@@ -38,12 +41,14 @@ pub fn open(data: Option<&Path>, context: u32) -> Result<Dataset> {
         .map_err(|error| error.hint(hint))
 }
 
-/// A `tokenizer.json`, or that of bytes.
+/// A `tokenizer.json`, or that of bytes, which is called so.
 ///
 /// # Errors
 /// If the file is none.
 pub fn tokenizer(file: Option<&Path>) -> Result<Tokenizer> {
-    let Some(file) = file else { return Ok(Tokenizer::bytes()) };
+    let Some(file) = file.filter(|file| *file != Path::new(BYTES)) else {
+        return Ok(Tokenizer::bytes());
+    };
     Tokenizer::read(file)
         .or_argument("cannot use `--tokenizer`")
         .map_err(|error| error.hint("name a `tokenizer.json`, as `iota tokenizer train` writes it"))

@@ -9,9 +9,11 @@
 //! first needed ([`Dataset::load`]), from a folder or the Hugging Face hub, checked against the manifest,
 //! tokenized with threads of their own, and kept packed in a cache, so that this is done once.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +90,20 @@ pub struct Dataset {
     shards: Vec<OnceLock<Packed>>,
     /// Held by who loads a shard.
     loads: Vec<Mutex<()>>,
+    behind: Mutex<Behind>,
 }
+
+/// What is loaded in the background.
+#[derive(Debug, Default)]
+struct Behind {
+    queue: BTreeSet<usize>,
+    is_running: bool,
+    failed: Option<Instant>,
+    failure: Option<String>,
+}
+
+/// Time between a shard that could not be loaded and the next try in the background.
+const REST: Duration = Duration::from_secs(30);
 
 impl Dataset {
     /// The text inside this program.
@@ -221,6 +236,7 @@ impl Dataset {
             starts,
             shards: (0..count).map(|_| OnceLock::new()).collect(),
             loads: (0..count).map(|_| Mutex::default()).collect(),
+            behind: Mutex::default(),
         })
     }
 
@@ -272,25 +288,68 @@ impl Dataset {
         Ok(places.filter_map(|place| first.sequence(place)).collect())
     }
 
-    /// Gets train sequences ready in the background, those that come first in `ids` first.
-    pub fn prefetch(self: &Arc<Self>, ids: &[u64]) {
-        let mut wanted: Vec<usize> = Vec::new();
+    /// Whether [`Dataset::tokens`] has these train sequences at once; what it has not is loaded in the background.
+    #[must_use]
+    pub fn is_ready(self: &Arc<Self>, ids: &[u64]) -> bool {
+        let missing = self.missing(ids);
+        if !missing.is_empty() {
+            self.load_behind(missing);
+        }
+        self.missing(ids).is_empty()
+    }
+
+    /// Why a shard could not be loaded in the background, once.
+    #[must_use]
+    pub fn take_failure(&self) -> Option<String> {
+        self.behind().failure.take()
+    }
+
+    /// The shards of train sequences that are not loaded, in the order of the ids.
+    fn missing(&self, ids: &[u64]) -> Vec<usize> {
+        let mut missing: Vec<usize> = Vec::new();
         for id in ids.iter().filter(|id| **id < self.train_sequences()) {
             let shard = self.starts.partition_point(|start| start <= id) - 1;
-            if self.shards[shard].get().is_none() && !wanted.contains(&shard) {
-                wanted.push(shard);
+            if self.shards[shard].get().is_none() && !missing.contains(&shard) {
+                missing.push(shard);
             }
         }
-        if wanted.is_empty() {
+        missing
+    }
+
+    fn behind(&self) -> std::sync::MutexGuard<'_, Behind> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads shards in a thread, of which there is one at a time.
+    fn load_behind(self: &Arc<Self>, shards: Vec<usize>) {
+        let mut behind = self.behind();
+        // What failed just now fails again.
+        let rests = behind.failed.is_some_and(|failed| failed.elapsed() < REST);
+        behind.queue.extend(shards);
+        if behind.is_running || rests {
             return;
         }
         let dataset = Arc::clone(self);
-        let fetch = move || {
-            // What fails here fails again, and is told, where the shard is needed.
-            wanted.into_iter().for_each(|shard| drop(dataset.load(shard).err()));
+        let work = move || {
+            while let Some(shard) = dataset.next_behind() {
+                if let Err(error) = dataset.load(shard) {
+                    let mut behind = dataset.behind();
+                    behind.failed = Some(Instant::now());
+                    behind.failure = Some(error.to_string());
+                    behind.queue.clear();
+                }
+            }
         };
-        // Without a thread, shards are loaded where they are needed.
-        let _ = std::thread::Builder::new().name("iota-data".into()).spawn(fetch);
+        let started = std::thread::Builder::new().name("iota-data".into()).spawn(work);
+        behind.is_running = started.is_ok();
+    }
+
+    /// The shard that the thread loads next; the thread ends without one.
+    fn next_behind(&self) -> Option<usize> {
+        let mut behind = self.behind();
+        let next = behind.queue.pop_first();
+        behind.is_running = next.is_some();
+        next
     }
 
     /// Makes sure that all shards are in the cache; `tell` learns of each.
@@ -318,10 +377,16 @@ impl Dataset {
         let from = build::From { origin, places, tokenizer: &self.tokenizer };
         let expected = &self.manifest.shards[shard];
         let path = places.packed(&expected.hash, &self.manifest);
+        let is_it = |packed: &Packed| {
+            packed.hash() == expected.packed && packed.sequences() == expected.sequences
+        };
         let packed = match Packed::open(&path, self.manifest.context, self.manifest.vocab) {
-            Ok(packed) if packed.hash() == expected.packed => packed,
+            Ok(packed) if is_it(&packed) => packed,
             // Not there, or not what it should be: made again.
-            _ => {
+            found => {
+                if found.is_ok() {
+                    let _ = fs::remove_file(&path);
+                }
                 let (found, packed) =
                     from.shard(&expected.name, &self.manifest, Some(expected.hash), tell)?;
                 if found != *expected {
@@ -355,7 +420,8 @@ impl Dataset {
 impl Places {
     /// Where a shard lies packed: by its bytes and by all that they are packed with.
     fn packed(&self, hash: &[u8; 32], manifest: &DatasetManifest) -> PathBuf {
-        let mut hasher = blake3::Hasher::new_derive_key("iota 2026 packed shard");
+        // Changes with whatever changes what is packed.
+        let mut hasher = blake3::Hasher::new_derive_key("iota 2026 packed shard 1");
         hasher.update(hash).update(&manifest.context.to_le_bytes());
         hasher.update(manifest.tokenizer.as_bytes()).update(&[0]).update(manifest.field.as_bytes());
         self.cache.join(format!("{}.tokens", hasher.finalize()))

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::replace;
 use crate::model::Model;
-use crate::{Checkpoint, Error, StageConfig};
+use crate::{Checkpoint, Error, StageConfig, Tokenizer};
 
 /// The cuts, in Python.
 const CODE: &str = include_str!("export/modeling_iota.py");
@@ -55,21 +55,25 @@ pub fn to_hugging_face(
     let notes = [("format".into(), "pt".into())].into();
     let bytes = serialize(views, Some(notes)).map_err(|error| Error::Input(error.to_string()))?;
     replace(&folder.join("model.safetensors"), &bytes)?;
-    replace(&folder.join("config.json"), pretty(&settings(stages, config)).as_bytes())?;
     if needs_code(config) {
         replace(&folder.join("modeling_iota.py"), CODE.as_bytes())?;
     }
-    let tokenizer = match tokenizer {
-        Some(file) => {
-            let read = |source| Error::Read { path: file.to_owned(), source };
-            Some(fs::read(file).map_err(read)?)
-        }
-        None => (config.model.vocab == 256).then(|| pretty(&of_bytes()).into_bytes()),
+    let (spelled, end) = match tokenizer {
+        Some(file) => (Some(as_trained(file)?), Tokenizer::read(file)?.end_token()),
+        None => ((config.model.vocab == 256).then(of_bytes), None),
     };
-    if let Some(tokenizer) = tokenizer {
-        replace(&folder.join("tokenizer.json"), &tokenizer)?;
-        let settings = json!({"tokenizer_class": "PreTrainedTokenizerFast",
+    let mut settings = settings(stages, config);
+    if let Some((_, id)) = &end {
+        settings["eos_token_id"] = json!(id);
+    }
+    replace(&folder.join("config.json"), pretty(&settings).as_bytes())?;
+    if let Some(spelled) = spelled {
+        replace(&folder.join("tokenizer.json"), pretty(&spelled).as_bytes())?;
+        let mut settings = json!({"tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": false, "model_max_length": config.model.context});
+        if let Some((text, _)) = &end {
+            settings["eos_token"] = json!(text);
+        }
         replace(&folder.join("tokenizer_config.json"), pretty(&settings).as_bytes())?;
     }
     Ok(())
@@ -136,7 +140,7 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
         let layers: Vec<u32> = stages[1..].iter().map(|stage| stage.config.first_layer()).collect();
         settings["architectures"] = json!(["IotaForCausalLM"]);
         // A cache would not hold the tokens before the present one.
-        settings["use_cache"] = json!(config.cut.token_span == 1);
+        settings["use_cache"] = json!(config.cut.token_span == 1 || config.cut.token_width == 0);
         settings["auto_map"] = json!({"AutoModelForCausalLM": "modeling_iota.IotaForCausalLM"});
         settings["iota_cuts"] = json!({
             "layers": layers,
@@ -148,6 +152,20 @@ fn settings(stages: &[Checkpoint], config: &StageConfig) -> Value {
         });
     }
     settings
+}
+
+/// A `tokenizer.json` that does what was done to train: nothing is cut off, filled up or added.
+fn as_trained(file: &Path) -> Result<Value, Error> {
+    let read = |source| Error::Read { path: file.to_owned(), source };
+    let bytes = fs::read(file).map_err(read)?;
+    let mut spelled: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        let problem = format!("is no tokenizer: {error}");
+        Error::Text { path: file.to_owned(), problem }
+    })?;
+    for part in ["truncation", "padding", "post_processor"] {
+        spelled[part] = Value::Null;
+    }
+    Ok(spelled)
 }
 
 fn pretty(value: &Value) -> String {

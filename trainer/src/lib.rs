@@ -13,6 +13,8 @@
 //! What this crate does not do: choose text, talk to peers, merge.
 
 mod adam;
+#[doc(hidden)]
+pub mod bench;
 mod block;
 mod buffer;
 mod checkpoint;

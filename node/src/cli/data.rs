@@ -21,11 +21,12 @@ pub enum DataCommand {
 Examples:
   iota data build corpus/ --context 256
   iota data build corpus/ --tokenizer tokenizer.json --out my-data
-  iota data build hf://datasets/HuggingFaceFW/fineweb@main/sample/10BT --tokenizer llama.json --out fineweb
+  iota data build hf://datasets/HuggingFaceFW/fineweb/sample/10BT --tokenizer llama.json --out web
 
-SOURCE is a folder, or a dataset of the Hugging Face hub. Each .parquet, .jsonl, .txt or .md file in it (.zst of
-the last three) becomes a shard. Nodes then take the folder of `--out` as their `--data`. HF_TOKEN opens what is not
-public, HF_ENDPOINT names a mirror; what was packed is kept in ~/.cache/iota/data.")]
+SOURCE is a folder, or a dataset of the Hugging Face hub. Each .parquet, .jsonl, .txt or .md file
+in it (.zst of the last three) becomes a shard, but for README and LICENSE files. Nodes then take
+the folder of `--out` as their `--data`. HF_TOKEN opens what is not public, HF_ENDPOINT names a
+mirror; what was packed is kept in ~/.cache/iota/data.")]
 pub struct DataBuildArgs {
     /// A folder, or `hf://datasets/OWNER/NAME[@REVISION][/FOLDER]`
     #[arg(value_name = "SOURCE")]

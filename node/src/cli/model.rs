@@ -18,7 +18,7 @@ pub struct EvalArgs {
     /// with the program's sources holds out
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub data: Option<PathBuf>,
-    /// The `tokenizer.json` of its run; without it, bytes are tokens
+    /// The `tokenizer.json` of its run, or `bytes` [default: bytes, if it knows about as many tokens]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub tokenizer: Option<PathBuf>,
     /// Write one JSON object
@@ -39,7 +39,7 @@ pub struct GenerateArgs {
     /// Text that the model goes on from
     #[arg(value_name = "PROMPT", default_value = "\n", allow_hyphen_values = true)]
     pub prompt: String,
-    /// The `tokenizer.json` of its run; without it, bytes are tokens
+    /// The `tokenizer.json` of its run, or `bytes` [default: bytes, if it knows about as many tokens]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub tokenizer: Option<PathBuf>,
     /// How many tokens to draw
@@ -74,7 +74,7 @@ pub struct ExportArgs {
     /// Folder to write for Hugging Face `transformers`; must be empty or new
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub hf: PathBuf,
-    /// The `tokenizer.json` of its run; without it, bytes are tokens
+    /// The `tokenizer.json` of its run, or `bytes` [default: bytes, if it knows about as many tokens]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub tokenizer: Option<PathBuf>,
 }

@@ -74,10 +74,14 @@ fn bottleneck(args: &BottleneckArgs) -> Result<()> {
             let (loss, spread) = mean(&row.losses);
             let cut = &row.config.cut;
             let values = json!({"cut": row.cut.to_string(), "width": cut.width, "bits": cut.bits,
+                "token_width": cut.token_width, "token_span": cut.token_span,
                 "loss": loss, "spread": spread, "losses": row.losses, "curve": row.curve,
                 "seeds": args.seeds, "steps": args.steps, "seconds": row.seconds});
             Printer::Json.line(values)?;
         }
+    }
+    if !args.json {
+        show(&rows)?;
     }
     if let Some(file) = &args.plot {
         let shown = file.display();
@@ -85,7 +89,7 @@ fn bottleneck(args: &BottleneckArgs) -> Result<()> {
         std::fs::write(file, plot("steps", "nats per byte", &lines))
             .or_argument(format!("cannot write {shown}"))?;
     }
-    if args.json { Ok(()) } else { show(&rows) }
+    Ok(())
 }
 
 impl Row {

@@ -139,10 +139,9 @@ fn train(args: &TokenizerTrainArgs) -> Result<()> {
     }
     let mut progress = Progress::new();
     let tell = |bytes| progress.tell(|| format!("{} MB read", bytes / 1_000_000));
-    let file = train_tokenizer(&args.source, &args.field, args.vocab, tell);
+    let trained = train_tokenizer(&args.source, &args.field, args.vocab, &args.out, tell);
     drop(progress);
-    let file = file.or_argument("cannot learn from the text")?;
-    std::fs::write(&args.out, file).or_argument(format!("cannot write {}", args.out.display()))?;
+    trained.or_argument("cannot learn from the text")?;
     let made = Tokenizer::read(&args.out).or_user("cannot read what was written")?;
     let text = format!("wrote {}: {} tokens", args.out.display(), made.vocab());
     Ok(Printer::Text.line(text)?)

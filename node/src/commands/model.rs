@@ -11,7 +11,7 @@ use crate::cli::{EvalArgs, ExportArgs, GenerateArgs};
 use crate::error::{Context, Error, Result};
 use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::text;
+use crate::{preset, text};
 
 /// Measures a model on a text.
 pub(super) fn eval(args: &EvalArgs) -> Result<()> {
@@ -32,7 +32,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<()> {
             let end = |start: usize| tokens.len().min(start + context as usize + 1);
             starts.map(|start| tokens[start..end(start)].to_vec()).collect()
         }
-        None if args.tokenizer.is_some() => {
+        None if tokenizer.name() != text::BYTES => {
             return Err(Error::argument("the text inside this program is bytes")
                 .hint("with `--tokenizer`, pass `--data`, too"));
         }
@@ -88,8 +88,14 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<()> {
     };
     let mut out = stdout();
     let mut written = out.write_all(args.prompt.as_bytes());
-    let mut text = Shown { tokenizer: &tokenizer, tokens: Vec::new(), first: 0, next: 0 };
+    let mut text =
+        Shown { tokenizer: &tokenizer, next: prompt.len(), tokens: prompt.clone(), first: 0 };
+    let end = tokenizer.end();
     let take = |token: u32| {
+        // A document is over.
+        if end == Some(token) {
+            return false;
+        }
         let more = text.push(token);
         written = out.write_all(more.as_bytes()).and_then(|()| out.flush());
         written.is_ok()
@@ -152,8 +158,8 @@ pub(super) fn export(args: &ExportArgs) -> Result<()> {
     if args.tokenizer.is_some() {
         fits(&model, &text::tokenizer(args.tokenizer.as_deref())?)?;
     }
-    to_hugging_face(model.checkpoints(), args.tokenizer.as_deref(), &args.hf)
-        .or_user("cannot write the model")?;
+    let file = args.tokenizer.as_deref().filter(|file| *file != Path::new(text::BYTES));
+    to_hugging_face(model.checkpoints(), file, &args.hf).or_user("cannot write the model")?;
     let how = if needs_code(model.config()) { ", trust_remote_code=True" } else { "" };
     let folder = args.hf.display();
     let text = format!(
@@ -172,7 +178,13 @@ fn load(folder: &Path) -> Result<Whole> {
 
 /// A model in a folder, and the tokenizer of its run.
 fn read(folder: &Path, tokenizer: Option<&Path>) -> Result<(Whole, Tokenizer)> {
-    let (model, tokenizer) = (load(folder)?, text::tokenizer(tokenizer)?);
+    let model = load(folder)?;
+    let known = model.config().model.vocab;
+    if tokenizer.is_none() && known > Tokenizer::bytes().vocab() + preset::VOCAB_STEP {
+        return Err(Error::argument(format!("the model knows {known} tokens, more than bytes"))
+            .hint("pass the run's `--tokenizer`, or `--tokenizer bytes` if it had none"));
+    }
+    let tokenizer = text::tokenizer(tokenizer)?;
     fits(&model, &tokenizer)?;
     Ok((model, tokenizer))
 }

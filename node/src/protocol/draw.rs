@@ -94,7 +94,8 @@ pub fn sequence_ids(
     shards: &[u64],
     batch: u32,
 ) -> Vec<u64> {
-    let run = shards.iter().sum::<u64>() / u64::from(heads.max(1));
+    let all = shards.iter().sum::<u64>();
+    let run = all / u64::from(heads.max(1));
     if run == 0 || mb.head >= heads {
         return Vec::new();
     }
@@ -104,10 +105,14 @@ pub fn sequence_ids(
     let order: Vec<usize> = (0..count).map(|index| order.apply(index) as usize).collect();
     // Where each shard begins, once they lie in the epoch's order.
     let begins: Vec<u64> = running(order.iter().map(|shard| shards[*shard])).collect();
+    // Runs begin anywhere: at the beginning of a shard, small ones would be drawn more often.
+    let mut word = [0; 8];
+    word.copy_from_slice(&shard_seed(seed, shards.len())[..8]);
+    let turned = u64::from_le_bytes(word) % all;
     let first = run * u64::from(mb.head);
     let start = u64::from(mb.k) * u64::from(batch);
     let id = |index: u64| {
-        let place = first + (start + index) % run;
+        let place = (turned + first + (start + index) % run) % all;
         let at = begins.partition_point(|begin| *begin <= place) - 1;
         let shard = order[at];
         let within = Permutation::new(&shard_seed(seed, shard), shards[shard]);
@@ -168,15 +173,11 @@ mod tests {
     fn a_head_stays_in_a_shard_until_that_is_through() {
         let shards = [100; 8];
         let mb = |k| MicrobatchId { epoch: 0, head: 1, k };
-        let shard = |k| -> BTreeSet<u64> {
-            let ids = sequence_ids(&[5; 32], &mb(k), 4, &shards, 10);
-            ids.into_iter().map(|id| id / 100).collect()
-        };
-        let (first, second): (Vec<_>, Vec<_>) =
-            ((0..10).map(shard).collect(), (10..20).map(shard).collect());
-        assert!(first.iter().all(|shards| shards.len() == 1 && *shards == first[0]));
-        assert!(second.iter().all(|shards| shards.len() == 1 && *shards == second[0]));
-        assert_ne!(first[0], second[0]);
+        let ids = (0..20).flat_map(|k| sequence_ids(&[5; 32], &mb(k), 4, &shards, 10));
+        let mut seen: Vec<u64> = ids.map(|id| id / 100).collect();
+        seen.dedup();
+        // A run as long as two shards begins within one.
+        assert!((2..=3).contains(&seen.len()), "{seen:?}");
     }
 
     #[test]
@@ -205,5 +206,5 @@ mod tests {
     }
 
     /// A change here would make nodes of different versions train on different text.
-    const GOLDEN_DRAW: [u64; 4] = [1_447_105, 1_157_371, 1_462_593, 1_121_262];
+    const GOLDEN_DRAW: [u64; 4] = [47_796, 714_814, 496_081, 372_389];
 }

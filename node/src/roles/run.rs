@@ -120,15 +120,29 @@ impl Run {
         sequence_ids(&plan.seed, mb, plan.heads(), shards, batch)
     }
 
-    /// Gets the text of an epoch ready in the background: what its heads draw first, then last.
+    /// Whether a microbatch's text is here; what is not is loaded in the background, and a failure told.
+    pub fn has_text(&self, plan: &Plan, mb: &MicrobatchId, out: &mut Vec<Effect>) -> bool {
+        if let Some(why) = self.dataset.take_failure() {
+            let text = format!("text that is needed cannot be had yet: {why}");
+            out.push(Effect::Report(Report::Warning { text }));
+        }
+        self.dataset.is_ready(&self.ids(plan, mb))
+    }
+
+    /// Gets the text of an epoch that this node needs ready in the background: what heads draw first, and last.
     pub fn prefetch(&self, plan: &Plan) {
-        let all = |k| (0..plan.heads()).map(move |head| (head, k));
+        let me = self.me();
+        let own = plan.stages[0].iter().position(|head| *head == me);
+        let heads = match own {
+            Some(head) => head as u16..head as u16 + 1,
+            None => 0..plan.heads(),
+        };
         let last = self.manifest.max_draws.saturating_sub(1);
-        let microbatches = all(0).chain(all(last));
+        let microbatches = heads.flat_map(|head| [(head, 0), (head, last)]);
         let ids: Vec<u64> = microbatches
             .flat_map(|(head, k)| self.ids(plan, &MicrobatchId { epoch: plan.epoch, head, k }))
             .collect();
-        self.dataset.prefetch(&ids);
+        let _ = self.dataset.is_ready(&ids);
     }
 
     /// Inputs and targets of a microbatch's tokens.

@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use codec::{Decode, Encode};
+
 use super::documents::{documents, is_known};
-use super::manifest::MAX_SHARDS;
+use super::manifest::{MAX_SEQUENCES, MAX_SHARDS, is_plain};
 use super::{
-    DatasetManifest, Description, FILE, MAX_FILES, Origin, Packed, Places, Shard, TOKENIZER,
-    Tokenizer, files, pack,
+    DatasetManifest, Description, FEWEST, FILE, MAX_FILES, Origin, Packed, Places, Repository,
+    Shard, TOKENIZER, Tokenizer, files, pack,
 };
 use crate::Error;
 
@@ -78,12 +80,28 @@ impl Build {
             field: self.field.clone(),
             shards: Vec::new(),
         };
+        let tokenizer = tokenizer.map(|file| {
+            let read = |source| Error::Read { path: file.to_owned(), source };
+            fs::read(file).map_err(read)
+        });
+        let tokenizer = tokenizer.transpose()?;
         let from = From { origin: &origin, places, tokenizer: &self.tokenizer };
         for name in &names {
             let (shard, _) = from.shard(name, &manifest, None, &mut tell)?;
             if shard.sequences > 0 {
                 manifest.shards.push(shard);
             }
+        }
+        // The first shard has what is held out.
+        if let Some(first) = manifest.shards.iter().position(|shard| shard.sequences >= FEWEST) {
+            let first = manifest.shards.remove(first);
+            manifest.shards.insert(0, first);
+        } else {
+            let problem = format!(
+                "has no file that fills {FEWEST} sequences of {} tokens; training needs one",
+                self.context + 1
+            );
+            return Err(Error::Text { path: shown(&origin), problem });
         }
         manifest.validate()?;
         let write = |source| Error::Write { path: to.to_owned(), source };
@@ -92,9 +110,8 @@ impl Build {
             Origin::Folder(folder) => Origin::Folder(seen_from(to, folder).map_err(write)?),
             Origin::Hub(commit) => Origin::Hub(commit.clone()),
         };
-        if let Some(file) = tokenizer {
-            let read = |source| Error::Read { path: file.to_owned(), source };
-            crate::checkpoint::replace(&to.join(TOKENIZER), &fs::read(file).map_err(read)?)?;
+        if let Some(bytes) = tokenizer {
+            crate::checkpoint::replace(&to.join(TOKENIZER), &bytes)?;
         }
         let description = Description { origin: kept, manifest: manifest.clone() };
         let text = serde_json::to_string_pretty(&description)
@@ -121,13 +138,19 @@ impl Build {
                 (Origin::Hub(commit), names)
             }
         };
-        names.retain(|name: &String| is_known(name) && name.starts_with(&self.prefix));
+        let prefix = self.prefix.trim_end_matches('/');
+        let below = |name: &str| {
+            let rest = name.strip_prefix(prefix);
+            prefix.is_empty() || rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        names.retain(|name: &String| is_known(name) && below(name) && !is_about(name));
+        if let Some(name) = names.iter().find(|name| !is_plain(name)) {
+            let problem = format!("holds {name:?}, which is no name for a shard: rename it");
+            return Err(Error::Text { path: shown(&origin), problem });
+        }
         names.sort();
         names.truncate(self.most.min(MAX_FILES));
-        let path = match &origin {
-            Origin::Folder(folder) => folder.clone(),
-            Origin::Hub(repository) => repository.to_string().into(),
-        };
+        let path = shown(&origin);
         if names.is_empty() || names.len() > MAX_SHARDS {
             let problem = format!(
                 "has {} files that can be read (.parquet, .jsonl, .txt, .md; and .zst of the last \
@@ -141,17 +164,32 @@ impl Build {
     }
 }
 
-/// Learns byte pairs from all files of a folder, and returns the `tokenizer.json`; `tell` learns how many bytes
+/// Whether a file tells of a dataset instead of being part of it.
+fn is_about(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    ["readme", "license", "."].iter().any(|start| last.starts_with(start))
+}
+
+/// An origin, as people read it.
+fn shown(origin: &Origin) -> PathBuf {
+    match origin {
+        Origin::Folder(folder) => folder.clone(),
+        Origin::Hub(repository) => repository.to_string().into(),
+    }
+}
+
+/// Learns byte pairs from all files of a folder, and writes the `tokenizer.json`; `tell` learns how many bytes
 /// of text were read.
 ///
 /// # Errors
-/// As [`Tokenizer::train`]; what the first file fails with.
+/// As [`Tokenizer::train`]; what the first file fails with; [`Error::Write`].
 pub fn train_tokenizer(
     folder: &Path,
     field: &str,
     vocab: u32,
+    to: &Path,
     mut tell: impl FnMut(u64) + Send,
-) -> Result<String, Error> {
+) -> Result<(), Error> {
     let known: Vec<PathBuf> =
         files(folder)?.into_iter().filter(|file| file.to_str().is_some_and(is_known)).collect();
     if known.is_empty() {
@@ -170,7 +208,8 @@ pub fn train_tokenizer(
         bytes += document.as_ref().map_or(0, |text| text.len() as u64);
         tell(bytes);
     });
-    Tokenizer::train(vocab, told)
+    let made = Tokenizer::train(vocab, told)?;
+    crate::checkpoint::replace(to, made.as_bytes())
 }
 
 /// A folder as it is seen from another: where it is that one, so that both can be moved.
@@ -195,23 +234,52 @@ impl From<'_> {
         expected: Option<[u8; 32]>,
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<(Shard, Packed), Error> {
-        let (file, is_ours) = match self.origin {
-            Origin::Folder(folder) => (folder.join(name), false),
+        let made = match self.origin {
+            Origin::Folder(folder) => self.pack(&folder.join(name), name, manifest, expected, tell),
             Origin::Hub(commit) => {
                 let file = self.places.part(commit, name);
-                let tell = |bytes, of| tell(Step::Fetch { name, bytes, of });
-                self.places.hub.download(commit, name, &file, tell)?;
-                (file, true)
+                // Other processes of this user may want the same file.
+                let _lock = lock(&file)?;
+                self.fetched(commit, &file, name, manifest, expected, tell)
             }
         };
-        let made = self.pack(&file, name, manifest, expected, tell);
-        if is_ours {
-            // What it became is kept; what could not be read is fetched again.
-            let _ = fs::remove_file(&file);
-        }
         let (shard, packed) = made?;
         tell(Step::Done { name, sequences: shard.sequences });
         Ok((shard, packed))
+    }
+
+    /// Packs a file of the hub, which is fetched unless it is known what it was and that is packed.
+    fn fetched(
+        &self,
+        commit: &Repository,
+        file: &Path,
+        name: &str,
+        manifest: &DatasetManifest,
+        expected: Option<[u8; 32]>,
+        tell: &mut dyn FnMut(Step<'_>),
+    ) -> Result<(Shard, Packed), Error> {
+        let note = file.with_extension("was");
+        let was = fs::read(&note).ok().and_then(|bytes| Was::decode(&mut &bytes[..]).ok());
+        if let Some(Was { hash, bytes }) = was {
+            let path = self.places.packed(&hash, manifest);
+            let fits = expected.is_none_or(|expected| expected == hash);
+            let packed = Packed::open(&path, manifest.context, manifest.vocab);
+            if let (true, Ok(packed)) = (fits, packed) {
+                return Ok((shard(name, hash, bytes, &packed), packed));
+            }
+        }
+        let fetching = |bytes, of| tell(Step::Fetch { name, bytes, of });
+        self.places.hub.download(commit, name, file, fetching)?;
+        let made = self.pack(file, name, manifest, expected, tell);
+        if let Ok((shard, _)) = &made {
+            let was = Was { hash: shard.hash, bytes: shard.bytes };
+            crate::checkpoint::replace(&note, &was.encode())?;
+        }
+        if !matches!(&made, Err(Error::Write { .. })) {
+            // What it became is kept; what is wrong is fetched again.
+            let _ = fs::remove_file(file);
+        }
+        made
     }
 
     fn pack(
@@ -232,6 +300,9 @@ impl From<'_> {
             return Err(Error::Text { path: name.into(), problem });
         }
         let path = self.places.packed(&hash, manifest);
+        let _lock = lock(&path)?;
+        let most = manifest.shards.iter().find(|shard| Some(shard.hash) == expected);
+        let most = most.map_or(MAX_SEQUENCES, |shard| shard.sequences);
         let open = || Packed::open(&path, manifest.context, manifest.vocab);
         let packed = match open() {
             Ok(packed) => packed,
@@ -242,11 +313,32 @@ impl From<'_> {
                     tell(Step::Tokenize { name, bytes: read });
                 };
                 let documents = documents(file, name, &manifest.field)?;
-                pack(&path, documents, self.tokenizer, manifest.context, &mut tell)?;
+                pack(&path, documents, self.tokenizer, (manifest.context, most), &mut tell)?;
                 open()?
             }
         };
-        let (name, sequences) = (name.to_owned(), packed.sequences());
-        Ok((Shard { name, hash, bytes, sequences, packed: packed.hash() }, packed))
+        Ok((shard(name, hash, bytes, &packed), packed))
     }
+}
+
+/// What a file of the hub was, kept when the file is not.
+#[derive(Encode, Decode)]
+struct Was {
+    hash: [u8; 32],
+    bytes: u64,
+}
+
+fn shard(name: &str, hash: [u8; 32], bytes: u64, packed: &Packed) -> Shard {
+    let (name, sequences) = (name.to_owned(), packed.sequences());
+    Shard { name, hash, bytes, sequences, packed: packed.hash() }
+}
+
+/// Waits until no other process works on a file of the cache, and holds it until dropped.
+fn lock(path: &Path) -> Result<File, Error> {
+    let path = path.with_extension("lock");
+    let write = |source| Error::Write { path: path.clone(), source };
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(write)?;
+    let file = File::options().create(true).append(true).open(&path).map_err(write)?;
+    file.lock().map_err(write)?;
+    Ok(file)
 }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::basic::Type as Physical;
@@ -14,8 +15,9 @@ use parquet::schema::types::ColumnDescPtr;
 
 use crate::Error;
 
-/// Greatest document, in bytes.
-const MAX_DOCUMENT: u64 = 256 << 20;
+/// Greatest text that is a file, and greatest record of one that has many, in bytes.
+const MAX_TEXT: u64 = 256 << 20;
+const MAX_DOCUMENT: u64 = 64 << 20;
 /// Rows of a table that are read at a time.
 const ROWS: usize = 256;
 
@@ -74,9 +76,9 @@ pub(crate) fn documents(path: &Path, name: &str, field: &str) -> Result<Document
         Form::Table => Ok(Box::new(Table::open(path, field)?)),
         Form::Text => {
             let mut text = Vec::new();
-            plain.take(MAX_DOCUMENT + 1).read_to_end(&mut text).map_err(&read)?;
-            if text.len() as u64 > MAX_DOCUMENT {
-                return Err(bad(format!("holds more than {} MiB of text", MAX_DOCUMENT >> 20)));
+            plain.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(&read)?;
+            if text.len() as u64 > MAX_TEXT {
+                return Err(bad(format!("holds more than {} MiB of text", MAX_TEXT >> 20)));
             }
             Ok(Box::new(std::iter::once(Ok(text))))
         }
@@ -111,14 +113,19 @@ impl<R: Read> Iterator for Lines<R> {
                 }
                 Ok(0) => return None,
                 Ok(_) if line.trim_ascii().is_empty() => {}
-                Ok(_) => return Some(self.text(&line)),
+                Ok(_) => {
+                    // None: a record without a text.
+                    if let Some(text) = self.text(&line).transpose() {
+                        return Some(text);
+                    }
+                }
             }
         }
     }
 }
 
 impl<R> Lines<R> {
-    fn text(&self, line: &[u8]) -> Result<Vec<u8>, Error> {
+    fn text(&self, line: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let bad = |problem: String| Error::Text {
             path: self.path.clone(),
             problem: format!("line {}: {problem}", self.line),
@@ -129,7 +136,8 @@ impl<R> Lines<R> {
         let record: serde_json::Value =
             serde_json::from_slice(line).map_err(|error| bad(error.to_string()))?;
         match record.get(&self.field) {
-            Some(serde_json::Value::String(text)) => Ok(text.clone().into_bytes()),
+            Some(serde_json::Value::String(text)) => Ok(Some(text.clone().into_bytes())),
+            Some(serde_json::Value::Null) => Ok(None),
             _ => Err(bad(format!("no text in the field `{}`", self.field))),
         }
     }
@@ -195,18 +203,26 @@ impl Iterator for Table {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            let bad = |problem| Some(Err(Error::Text { path: self.path.clone(), problem }));
             if let Some(text) = self.read.next() {
+                if text.len() as u64 > MAX_DOCUMENT {
+                    return bad(format!("has a text of more than {} MiB", MAX_DOCUMENT >> 20));
+                }
                 return Some(Ok(text.data().to_vec()));
             }
-            match self.more() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => {
-                    (self.group, self.rows) = (self.reader.num_row_groups(), None);
-                    let problem = format!("is damaged: {error}");
-                    return Some(Err(Error::Text { path: self.path.clone(), problem }));
+            // The library promises errors, and panics on some damage.
+            let more = catch_unwind(AssertUnwindSafe(|| self.more()));
+            let problem = match more {
+                Ok(Ok(true)) => continue,
+                Ok(Ok(false)) => return None,
+                Ok(Err(ParquetError::NYI(what))) => {
+                    format!("is compressed otherwise than with snappy or zstd: {what}")
                 }
-            }
+                Ok(Err(error)) => format!("is damaged: {error}"),
+                Err(_) => "is damaged".into(),
+            };
+            (self.group, self.rows) = (self.reader.num_row_groups(), None);
+            return Some(Err(Error::Text { path: self.path.clone(), problem }));
         }
     }
 }

@@ -89,6 +89,8 @@ impl Hub {
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_recv_response(Some(Duration::from_secs(60)))
             .timeout_per_read(Some(Duration::from_secs(60)))
+            // What is left of a part is asked for again.
+            .timeout_recv_body(Some(Duration::from_secs(15 * 60)))
             .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .http_status_as_error(false)
             .user_agent(concat!("iota/", env!("CARGO_PKG_VERSION")))
@@ -114,7 +116,10 @@ impl Hub {
         let found: Revision = self.again(&path, || {
             let mut answer = self.get(&path, None)?;
             let body = answer.body_mut().with_config().limit(MAX_LIST).read_json();
-            body.map_err(|error| Trouble::Passing(error.to_string(), None))
+            body.map_err(|error| match error {
+                ureq::Error::Json(error) => Trouble::Final(error.to_string()),
+                error => Trouble::Passing(error.to_string(), None),
+            })
         })?;
         let commit = Repository { name: from.name.clone(), revision: found.sha };
         commit.validate()?;
@@ -134,14 +139,14 @@ impl Hub {
         mut tell: impl FnMut(u64, u64),
     ) -> Result<(), Error> {
         from.validate()?;
+        let name = name.replace(' ', "%20");
         let path = format!("datasets/{}/resolve/{}/{name}", from.name, from.revision);
         let write = |source| Error::Write { path: to.to_owned(), source };
         fs::create_dir_all(to.parent().unwrap_or(Path::new("."))).map_err(write)?;
         let file = OpenOptions::new().create(true).append(true).open(to).map_err(write)?;
         loop {
             let have = file.metadata().map_err(write)?.len();
-            let whole =
-                self.again(&path, || self.part(&path, &file, &mut |now, of| tell(now, of)))?;
+            let whole = self.again(&path, || self.part(&path, &file, to, &mut tell))?;
             let now = file.metadata().map_err(write)?.len();
             tell(now, whole);
             match now {
@@ -157,16 +162,26 @@ impl Hub {
         &self,
         path: &str,
         mut file: &File,
+        to: &Path,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<u64, Trouble> {
-        let system = |error: std::io::Error| Trouble::Final(error.to_string());
+        let system = |source| Trouble::System(Error::Write { path: to.to_owned(), source });
         let have = file.seek(SeekFrom::End(0)).map_err(system)?;
         let range = format!("bytes={have}-{}", have + PART - 1);
         let answer = self.get(path, Some(&range))?;
         let whole = match answer.status() {
-            // Nothing lies behind what is there: the file is empty or whole.
-            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(total(&answer).unwrap_or(have)),
-            StatusCode::PARTIAL_CONTENT => total(&answer),
+            // Nothing lies behind what is there: the file is empty or whole, or not what it was.
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                if total(&answer) == Some(have) {
+                    return Ok(have);
+                }
+                file.set_len(0).map_err(system)?;
+                return Err(Trouble::Passing("the part kept is of another file".into(), None));
+            }
+            StatusCode::PARTIAL_CONTENT if begins(&answer, have) => total(&answer),
+            StatusCode::PARTIAL_CONTENT => {
+                return Err(Trouble::Final("gives another part than was asked for".into()));
+            }
             _ => {
                 // All of it, whatever was asked for.
                 file.set_len(0).map_err(system)?;
@@ -189,7 +204,8 @@ impl Hub {
             std::io::Write::write_all(&mut file, &buffer[..count]).map_err(system)?;
             now += count as u64;
             if now > whole {
-                return Err(Trouble::Final("gives more than it says".into()));
+                file.set_len(0).map_err(system)?;
+                return Err(Trouble::Passing("gives more than it says".into(), None));
             }
             tell(now, whole);
         }
@@ -203,7 +219,10 @@ impl Hub {
         if let Some(range) = range {
             request = request.header(RANGE, range);
         }
-        let answer = request.call().map_err(|error| Trouble::Passing(error.to_string(), None))?;
+        let answer = request.call().map_err(|error| match error {
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Trouble::Final(error.to_string()),
+            error => Trouble::Passing(error.to_string(), None),
+        })?;
         let status = answer.status();
         if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(answer);
@@ -237,6 +256,7 @@ impl Hub {
                 Err(Trouble::Passing(problem, _) | Trouble::Final(problem)) => {
                     return Err(self.failed(path, problem));
                 }
+                Err(Trouble::System(error)) => return Err(error),
             }
         }
         unreachable!("the last try returns")
@@ -254,12 +274,20 @@ fn total(answer: &Answer) -> Option<u64> {
     answer.headers().get(CONTENT_RANGE)?.to_str().ok()?.rsplit_once('/')?.1.parse().ok()
 }
 
+/// Whether a part begins where it should.
+fn begins(answer: &Answer, have: u64) -> bool {
+    let range = answer.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    range.is_some_and(|range| range.starts_with(&format!("bytes {have}-")))
+}
+
 /// What goes wrong.
 enum Trouble {
     /// May be gone the next time, after as many seconds.
     Passing(String, Option<u64>),
     /// Stays.
     Final(String),
+    /// This machine's own.
+    System(Error),
 }
 
 impl std::fmt::Debug for Hub {

@@ -15,7 +15,7 @@ const MAX_NAME: usize = 512;
 /// Greatest shard, in bytes.
 pub(crate) const MAX_SHARD_BYTES: u64 = 64 << 30;
 /// Most sequences of a dataset.
-const MAX_SEQUENCES: u64 = 1 << 40;
+pub(crate) const MAX_SEQUENCES: u64 = 1 << 40;
 /// One sequence of the first shard in this many is held out.
 const HELD_OUT_EVERY: u64 = 50;
 /// Sequences held out at most.
@@ -102,10 +102,12 @@ impl DatasetManifest {
 }
 
 /// Whether a name stays below its folder on every system.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
+    // Control characters would reach terminals.
     let is_normal = |part: Component<'_>| matches!(part, Component::Normal(_));
     (1..=MAX_NAME).contains(&name.len())
-        && !name.contains(['\\', ':', '\0', '?', '#', '%'])
+        && !name.contains(char::is_control)
+        && !name.contains(['\\', ':', '?', '#', '%'])
         && Path::new(name).components().all(is_normal)
 }
 
@@ -160,9 +162,19 @@ mod tests {
     #[test]
     fn names_that_leave_their_folder_are_refused() {
         assert!(manifest("data/000.parquet", 9).validate().is_ok());
-        for name in
-            ["", "/etc/passwd", "../x", "a/../../x", "a\\b", "c:x", "x?y", "x#y", "%2e", "./"]
-        {
+        for name in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a\\b",
+            "c:x",
+            "x?y",
+            "x#y",
+            "%2e",
+            "./",
+            "a\x1b[2J",
+        ] {
             assert!(manifest(name, 9).validate().is_err(), "{name:?}");
         }
         assert!(manifest(&"x".repeat(513), 9).validate().is_err());

@@ -132,20 +132,25 @@ fn numbers(context: u32, width: usize, sequences: u64) -> [u8; 16] {
 }
 
 /// Tokenizes documents into a file: aside first, then renamed. Tells the bytes read after each batch.
+/// Who calls holds the lock of the shard.
 ///
 /// # Errors
-/// What `documents` and the tokenizer fail with, [`Error::Write`] for what the system refuses.
+/// What `documents` and the tokenizer fail with, [`Error::Text`] for more than `most` sequences,
+/// [`Error::Write`] for what the system refuses.
 pub(crate) fn pack(
     path: &Path,
     documents: Documents,
     tokenizer: &Tokenizer,
-    context: u32,
+    (context, most): (u32, u64),
     mut tell: impl FnMut(u64),
 ) -> Result<(), Error> {
     let write = |source| Error::Write { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(write)?;
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(write)?;
+    // What a kill left there is overwritten, and an error leaves nothing.
+    let aside = tempfile::TempPath::try_from_path(path.with_extension("new")).map_err(write)?;
+    let file = File::options().create(true).truncate(true).read(true).write(true).open(&aside);
+    let file = file.map_err(write)?;
     let width = width(tokenizer.vocab());
     let mut out = BufWriter::with_capacity(1 << 20, file);
     out.write_all(&[0; HEADER]).map_err(write)?;
@@ -162,6 +167,11 @@ pub(crate) fn pack(
             out.write_all(&token.to_le_bytes()[..width]).map_err(write)?;
         }
         tokens += encoded.iter().map(|tokens| tokens.len() as u64).sum::<u64>();
+        // A few bytes may unpack to a disk full of text.
+        if tokens / (u64::from(context) + 1) > most {
+            let problem = format!("would fill more than {most} sequences");
+            return Err(Error::Text { path: path.to_owned(), problem });
+        }
         tell(batch.iter().map(|text| text.len() as u64).sum());
     }
     let mut file = out.into_inner().map_err(|error| write(error.into_error()))?;
@@ -170,7 +180,7 @@ pub(crate) fn pack(
     let size = HEADER as u64 + sequences * length * width as u64;
     let numbers = numbers(context, width, sequences);
     let mut end = || -> std::io::Result<()> {
-        let handle = file.as_file_mut();
+        let handle = &mut file;
         handle.set_len(size)?;
         handle.seek(SeekFrom::Start(40))?;
         handle.write_all(&numbers)?;
@@ -183,8 +193,7 @@ pub(crate) fn pack(
         handle.sync_all()
     };
     end().map_err(write)?;
-    file.persist(path).map_err(|error| write(error.error))?;
-    Ok(())
+    aside.persist(path).map_err(|error| write(error.error))
 }
 
 /// Documents, many at a time.

@@ -160,7 +160,14 @@ fn a_damaged_cache_is_made_again() {
     let good = fs::read(&path).unwrap();
     let mut flipped = good.clone();
     flipped[60] ^= 1;
-    for bad in [&flipped[..], &good[..good.len() - 9], &good[..20], &[]] {
+    // Whole, but of another text.
+    let other = b"{\"text\": \"wolf wolf wolf wolf\"}\n".repeat(100);
+    fs::write(folder.path().join("z.jsonl"), other).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let more =
+        build(folder.path(), Tokenizer::bytes()).run(&places, out.path(), None, |_| {}).unwrap();
+    let foreign = fs::read(places.packed(&more.shards[4].hash, &more)).unwrap();
+    for bad in [&flipped[..], &foreign, &good[..good.len() - 9], &good[..20], &[]] {
         fs::write(&path, bad).unwrap();
         let data = Dataset::open(folder.path(), 8, &places).unwrap();
         assert!(data.tokens(0).unwrap().is_some());
@@ -190,21 +197,47 @@ fn a_dataset_of_byte_pairs_keeps_its_tokenizer_beside_it() {
 }
 
 #[test]
-fn prefetched_shards_are_there_without_their_files() {
+fn shards_are_loaded_in_the_background() {
     let (folder, cache) = (folder(), tempfile::tempdir().unwrap());
     let places = places(cache.path());
     let _ = build(folder.path(), Tokenizer::bytes()).run(&places, folder.path(), None, |_| {});
     let data = Arc::new(Dataset::open(folder.path(), 8, &places).unwrap());
     let last = data.train_sequences() - 1;
-    data.prefetch(&[last, 0, u64::MAX]);
-    // Waits for the thread where that has not come so far.
+    // Loading goes on behind; waiting for it takes the same locks.
+    let _ = data.is_ready(&[last, 0, u64::MAX]);
     assert!(data.tokens(last).unwrap().is_some() && data.tokens(0).unwrap().is_some());
+    assert!(data.is_ready(&[last, 0, u64::MAX]));
+    assert_eq!(data.take_failure(), None);
+}
+
+#[test]
+fn what_cannot_be_loaded_in_the_background_is_told_once() {
+    let (folder, cache) = (folder(), tempfile::tempdir().unwrap());
+    let _ = build(folder.path(), Tokenizer::bytes()).run(
+        &places(cache.path()),
+        folder.path(),
+        None,
+        |_| {},
+    );
+    fs::write(folder.path().join("a.jsonl"), "other").unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let data = Arc::new(Dataset::open(folder.path(), 8, &places(empty.path())).unwrap());
+    let start = Instant::now();
+    let failure = loop {
+        assert!(!data.is_ready(&[0]) && start.elapsed() < Duration::from_secs(60));
+        if let Some(failure) = data.take_failure() {
+            break failure;
+        }
+        std::thread::yield_now();
+    };
+    assert!(failure.contains("a.jsonl is another file"), "{failure}");
+    assert_eq!(data.take_failure(), None);
 }
 
 #[test]
 fn files_that_are_not_what_they_are_called_are_named_with_their_fault() {
     let cases = [
-        ("x.jsonl", "{\"text\": 1}\n", "line 1: no text in the field `text`"),
+        ("x.jsonl", "{\"text\": null}\n{\"text\": 1}\n", "line 2: no text in the field `text`"),
         ("x.jsonl", "\n{\"text\": \"a\"}\n{\n", "line 3: EOF"),
         ("x.parquet", "PAR1 no", "is no table"),
         ("x.jsonl.zst", "{}", "cannot read"),
@@ -216,10 +249,38 @@ fn files_that_are_not_what_they_are_called_are_named_with_their_fault() {
         let error = made.run(&places(cache.path()), folder.path(), None, |_| {}).unwrap_err();
         assert!(error.to_string().contains(expected), "{name}: {error}");
         assert!(error.to_string().contains(name), "{error}");
-        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0, "nothing is left behind");
+        let left = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path());
+        let left: Vec<PathBuf> =
+            left.filter(|path| path.extension() != Some("lock".as_ref())).collect();
+        assert!(left.is_empty(), "nothing is left behind: {left:?}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    let made = build(folder.path(), Tokenizer::bytes());
-    let error = made.run(&places(folder.path()), folder.path(), None, |_| {}).unwrap_err();
-    assert!(error.to_string().contains("has 0 files that can be read"), "{error}");
+    for (files, expected) in [
+        (vec![("README.md", "about")], "has 0 files that can be read"),
+        (vec![("a.txt", "short"), ("b.txt", "short")], "has no file that fills 100 sequences"),
+        (vec![("50%.txt", "text")], "is no name for a shard"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let made = build(folder.path(), Tokenizer::bytes());
+        let error = made.run(&places(folder.path()), folder.path(), None, |_| {}).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_unpacks_to_more_than_described_is_refused() {
+    let (folder, cache) = (folder(), tempfile::tempdir().unwrap());
+    let places = places(cache.path());
+    build(folder.path(), Tokenizer::bytes()).run(&places, folder.path(), None, |_| {}).unwrap();
+    let file = folder.path().join(FILE);
+    let text = fs::read_to_string(&file).unwrap();
+    let count = Dataset::built(folder.path(), &places).unwrap().manifest().shards[0].sequences;
+    fs::write(&file, text.replace(&format!("\"sequences\": {count}"), "\"sequences\": 100"))
+        .unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let places = Places { cache: other.path().to_owned(), ..places };
+    let error = Dataset::built(folder.path(), &places).unwrap().tokens(0).unwrap_err().to_string();
+    assert!(error.contains("would fill more than 100 sequences"), "{error}");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, TokenizerBuilder};
@@ -13,6 +14,8 @@ use crate::Error;
 const MAX_BYTES: u64 = 64 << 20;
 /// Tokens that end a document, of which a tokenizer has one or none.
 const ENDS: [&str; 5] = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eot_id|>"];
+/// Bytes of text that are tokenized at a time: what a tokenizer keeps of them is many times larger.
+const PIECE: usize = 1 << 20;
 /// What ends a document where tokens are bytes: no text has it.
 const END_BYTE: u32 = 0;
 
@@ -57,6 +60,13 @@ impl Tokenizer {
         let mut model = model.map_err(|error| format!("no tokenizer: {error}"))?;
         model.with_truncation(None).map_err(|error| format!("no tokenizer: {error}"))?;
         model.with_padding(None);
+        let draws = |model: &ModelWrapper| match model {
+            ModelWrapper::BPE(pairs) => pairs.dropout.is_some_and(|share| share > 0.0),
+            _ => false,
+        };
+        if draws(model.get_model()) {
+            return Err("a tokenizer that draws lots (`dropout`): no two nodes would agree".into());
+        }
         let end = ENDS.iter().find_map(|token| model.token_to_id(token));
         let hash = blake3::hash(bytes);
         Ok(Self { inner: Some(Box::new(Inner { model, hash, end })) })
@@ -82,7 +92,7 @@ impl Tokenizer {
     /// [`Error::Input`] for a text that the tokenizer cannot take.
     pub fn encode(&self, text: &[u8]) -> Result<Vec<u32>, Error> {
         let mut tokens = self.encode_open(text)?;
-        tokens.extend(self.inner.as_ref().map_or(Some(END_BYTE), |inner| inner.end));
+        tokens.extend(self.end());
         Ok(tokens)
     }
 
@@ -94,10 +104,21 @@ impl Tokenizer {
         let Some(inner) = &self.inner else {
             return Ok(text.iter().copied().map(u32::from).collect());
         };
-        let text = String::from_utf8_lossy(text);
-        let encoding = inner.model.encode_fast(text.as_ref(), false);
-        let encoding = encoding.map_err(|error| Error::Input(format!("the tokenizer: {error}")))?;
-        Ok(encoding.get_ids().to_vec())
+        let mut tokens = Vec::new();
+        for piece in pieces(text) {
+            let piece = String::from_utf8_lossy(piece);
+            let encoding = inner.model.encode_fast(piece.as_ref(), false);
+            let encoding =
+                encoding.map_err(|error| Error::Input(format!("the tokenizer: {error}")))?;
+            tokens.extend(encoding.get_ids());
+        }
+        Ok(tokens)
+    }
+
+    /// The token that ends a document.
+    #[must_use]
+    pub fn end(&self) -> Option<u32> {
+        self.inner.as_ref().map_or(Some(END_BYTE), |inner| inner.end)
     }
 
     /// The bytes of some tokens; ids that do not exist are nothing.
@@ -107,6 +128,13 @@ impl Tokenizer {
             None => tokens.iter().map(|token| *token as u8).collect(),
             Some(inner) => inner.model.decode(tokens, false).unwrap_or_default().into_bytes(),
         }
+    }
+
+    /// How that is written, and its id; none where tokens are bytes.
+    #[must_use]
+    pub fn end_token(&self) -> Option<(String, u32)> {
+        let inner = self.inner.as_ref()?;
+        Some((inner.model.id_to_token(inner.end?)?, inner.end?))
     }
 
     /// Learns byte pairs (BPE on bytes, as GPT-2 has them) from documents, and returns the
@@ -156,6 +184,22 @@ impl Tokenizer {
     }
 }
 
+/// A text in pieces of bounded size, cut behind a line where there is one: the same ones everywhere.
+fn pieces(mut text: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while text.len() > PIECE {
+        let lines = text[..PIECE].iter().rposition(|byte| *byte == b'\n');
+        // Else before a character begins.
+        let is_start = |at: &usize| text[*at] & 0xc0 != 0x80;
+        let end = lines.map_or_else(|| (1..=PIECE).rev().find(is_start), |line| Some(line + 1));
+        let (piece, rest) = text.split_at(end.unwrap_or(PIECE));
+        pieces.push(piece);
+        text = rest;
+    }
+    pieces.push(text);
+    pieces
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name())
@@ -182,6 +226,24 @@ mod tests {
         assert_eq!(tokenizer.decode(&tokens), text);
         assert!(tokens.iter().all(|token| *token < tokenizer.vocab()));
         assert_eq!(tokenizer.vocab(), 280);
+    }
+
+    #[test]
+    fn long_texts_are_cut_behind_lines_or_between_characters_and_nothing_is_lost() {
+        for text in ["\u{20ac}".repeat(PIECE), "line\n".repeat(PIECE), "x".repeat(3 * PIECE + 5)] {
+            let pieces = pieces(text.as_bytes());
+            assert!(pieces.len() > 2 && pieces.iter().all(|piece| piece.len() <= PIECE));
+            assert!(pieces.iter().all(|piece| std::str::from_utf8(piece).is_ok()));
+            assert_eq!(pieces.concat(), text.as_bytes());
+        }
+        assert!(pieces(&[0x80; 2 * PIECE]).len() >= 2);
+    }
+
+    #[test]
+    fn a_tokenizer_that_draws_lots_is_refused() {
+        let file = Tokenizer::train(260, std::iter::once(Ok(b"abab".to_vec()))).unwrap();
+        let file = file.replace("\"dropout\": null", "\"dropout\": 0.1");
+        assert!(Tokenizer::parse(file.as_bytes()).unwrap_err().contains("draws lots"));
     }
 
     #[test]

@@ -105,7 +105,9 @@ class IotaModel(LlamaModel):
 
     def forward(self, input_ids=None, *args, **kwargs):
         past = kwargs.get("past_key_values")
-        if self.config.iota_cuts["token_span"] > 1 and past is not None and past.get_seq_length():
+        cuts = self.config.iota_cuts
+        looks_back = cuts["token_width"] and cuts["token_span"] > 1
+        if looks_back and past is not None and past.get_seq_length():
             raise ValueError("this model needs all tokens at a time: pass use_cache=False")
         for index in self.config.iota_cuts["layers"]:
             self.layers[index].input_ids = input_ids

@@ -122,22 +122,28 @@ fn answer(mut stream: &TcpStream, shared: &mut Shared) {
     send(status, &headers, body, sent);
 }
 
+fn files_in(folder: &tempfile::TempDir) -> Vec<String> {
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 fn lines(first: usize, count: usize) -> String {
     let line = |number: usize| format!("{{\"text\": \"document {number} of the hub\"}}\n");
     (first..first + count).map(line).collect()
 }
 
-fn files() -> [(&'static str, String); 3] {
+fn files() -> [(&'static str, String); 4] {
     [
         ("data/a.jsonl", lines(0, 200)),
         ("data/b.jsonl", lines(200, 300)),
-        ("README.md", "not below data".into()),
+        ("data/README.md", "about it".into()),
+        ("database.txt", "not below data".into()),
     ]
 }
 
 fn build() -> Build {
     let repository = Repository { name: "owner/texts".into(), revision: "main".into() };
-    let (prefix, field) = ("data/".into(), "text".into());
+    let (prefix, field) = ("data".into(), "text".into());
     let origin = Origin::Hub(repository);
     Build { origin, prefix, most: 100, tokenizer: Tokenizer::bytes(), context: 16, field }
 }
@@ -172,8 +178,31 @@ fn a_dataset_of_the_hub_is_built_once_and_had_by_others_shard_by_shard() {
     let again = Dataset::built(out.path(), &server.places(&theirs, None)).unwrap();
     assert_eq!(again.tokens(last).unwrap(), data.tokens(last).unwrap());
     assert_eq!(server.asked().len(), before);
-    let kept = std::fs::read_dir(theirs.path()).unwrap().count();
-    assert_eq!(kept, 1, "what came from the hub is not kept twice");
+    let kept = files_in(&theirs);
+    let is = |end: &str| kept.iter().filter(|name| name.ends_with(end)).count();
+    assert_eq!((is(".tokens"), is(".part")), (1, 0), "not kept twice: {kept:?}");
+
+    // A build that was broken off goes on with what is packed.
+    let before = server.asked().len();
+    let again = build().run(&places, out.path(), None, |_| {}).unwrap();
+    assert_eq!(again, made);
+    assert!(server.asked()[before..].iter().all(|asked| !asked.contains("resolve")));
+}
+
+#[test]
+fn what_is_left_of_another_file_is_fetched_anew() {
+    let server = Server::start(&files(), &[Fault::Broken]);
+    let (cache, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let places = server.places(&cache, None);
+    let made = build().run(&places, out.path(), None, |_| {}).unwrap();
+    let was = files_in(&cache).into_iter().filter(|name| name.ends_with(".was"));
+    // As though both downloads had been broken off, with more there than there should be.
+    for name in was {
+        let note = cache.path().join(&name);
+        std::fs::write(note.with_extension("part"), [0; 100_000]).unwrap();
+        std::fs::remove_file(note).unwrap();
+    }
+    assert_eq!(build().run(&places, out.path(), None, |_| {}).unwrap(), made);
 }
 
 #[test]
@@ -195,7 +224,8 @@ fn a_file_that_is_not_the_one_described_is_refused() {
     let data = Dataset::built(out.path(), &server.places(&theirs, None)).unwrap();
     let error = data.tokens(0).unwrap_err().to_string();
     assert!(error.contains("data/a.jsonl is another file"), "{error}");
-    assert_eq!(std::fs::read_dir(theirs.path()).unwrap().count(), 0, "and not kept");
+    let kept = files_in(&theirs);
+    assert!(kept.iter().all(|name| name.ends_with(".lock")), "and not kept: {kept:?}");
 }
 
 #[test]

@@ -267,6 +267,9 @@ impl Training {
             return Ok(false);
         }
         let mb = MicrobatchId { epoch: self.plan.epoch, head, k: self.next_k };
+        if !self.run.has_text(&self.plan, &mb, out) {
+            return Ok(false);
+        }
         // Too little text for the plan's heads: there is nothing to train on.
         let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb)? else { return Ok(false) };
         out.push(Effect::Report(Report::Draw {
@@ -294,6 +297,10 @@ impl Training {
         }
         let mut inputs = Vec::new();
         if stage.wants_tokens() {
+            // The sender tries another replica.
+            if !self.run.has_text(&self.plan, &waiting.mb, out) {
+                return Ok(());
+            }
             let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
                 return Ok(());
             };
@@ -369,6 +376,9 @@ impl Training {
         waiting: Waiting,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
+        if !self.run.has_text(&self.plan, &waiting.mb, out) {
+            return Ok(());
+        }
         let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
             return Ok(());
         };

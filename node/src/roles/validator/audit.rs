@@ -99,6 +99,8 @@ pub(super) struct Audit {
     at: (usize, usize),
     started: bool,
     probed: bool,
+    /// Whether the text of all windows is here.
+    has_text: bool,
     base: Vec<f32>,
     blobs: BTreeMap<Hash, Arc<[u8]>>,
     owed: BTreeMap<Hash, Failure>,
@@ -122,6 +124,7 @@ impl Audit {
             at: (0, 0),
             started: false,
             probed: false,
+            has_text: false,
             base: Vec::new(),
             blobs: BTreeMap::new(),
             owed: BTreeMap::new(),
@@ -231,9 +234,22 @@ impl Audit {
         &self.losses
     }
 
+    /// Looks whether the text that is needed is here: without it nobody is judged.
+    pub(super) fn look_for_text(&mut self, out: &mut Vec<Effect>) {
+        let stages = self.case.plan.stages.len();
+        let is_end = self.case.log.stage == 0 || usize::from(self.case.log.stage) + 1 == stages;
+        let needs = is_end || self.run.manifest.cut.token_width > 0;
+        let here = |window: &Window, out: &mut Vec<Effect>| {
+            let mut receipts = self.case.log.receipts[window.receipts.clone()].iter();
+            receipts.all(|receipt| self.run.has_text(&self.case.plan, &receipt.mb, out))
+        };
+        self.has_text =
+            self.has_text || !needs || self.windows.iter().all(|window| here(window, out));
+    }
+
     /// Whether `work` can go on now.
     pub(super) fn is_ready(&self) -> bool {
-        self.verdict.is_none() && self.owed.is_empty() && self.doubts.is_empty()
+        self.has_text && self.verdict.is_none() && self.owed.is_empty() && self.doubts.is_empty()
     }
 
     /// Whether a first microbatch was repeated. Who cheats all the time is caught by that, long

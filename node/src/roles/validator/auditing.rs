@@ -110,6 +110,7 @@ impl Validator {
     /// When the text cannot be had.
     pub(super) fn work_on_audit(&mut self, out: &mut Vec<Effect>) -> Result<bool, Error> {
         let Some(Epoch { audits: Some(audits), .. }) = &mut self.epoch else { return Ok(false) };
+        audits.iter_mut().for_each(|audit| audit.look_for_text(out));
         // One audit at a time per stage: its parameters live in the stage between two pieces.
         let busy: Vec<(u16, Hotkey)> = audits
             .iter()

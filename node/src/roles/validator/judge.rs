@@ -57,6 +57,10 @@ impl Judge {
                 pathway.push(*prev);
             }
             pathway.reverse();
+            // Repeated in this epoch, so its text is here but after a restart.
+            if !self.run.has_text(&epoch.plan, mb, &mut Vec::new()) {
+                continue;
+            }
             let Some((_, tokens)) = self.run.tokens(&epoch.plan, mb)? else { continue };
             let time = f64::from(epoch.plan.epoch) + f64::from(mb.k) / 4096.0;
             let surprisal = self.run.surprisal(&tokens);
