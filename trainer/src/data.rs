@@ -6,21 +6,21 @@
 //!
 //! A sequence's first `context` tokens are inputs, its last `context` targets. [`DatasetManifest::hash`] names
 //! the packed text, and a node whose text hashes otherwise does not take part. Shards are read when they are
-//! first needed ([`Dataset::load`]), from a folder or the Hugging Face hub, checked against the manifest,
+//! first needed, from a folder or the Hugging Face hub, checked against the manifest,
 //! tokenized with threads of their own, and kept packed in a cache, so that this is done once.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use behind::Behind;
 use manifest::{held_out, held_out_place, train_place};
 use pack::{Packed, pack};
 
+mod behind;
 mod build;
 mod documents;
 mod hub;
@@ -92,18 +92,6 @@ pub struct Dataset {
     loads: Vec<Mutex<()>>,
     behind: Mutex<Behind>,
 }
-
-/// What is loaded in the background.
-#[derive(Debug, Default)]
-struct Behind {
-    queue: BTreeSet<usize>,
-    is_running: bool,
-    failed: Option<Instant>,
-    failure: Option<String>,
-}
-
-/// Time between a shard that could not be loaded and the next try in the background.
-const REST: Duration = Duration::from_secs(30);
 
 impl Dataset {
     /// The text inside this program.
@@ -267,7 +255,7 @@ impl Dataset {
     /// The `context + 1` tokens of a train sequence; none for an id beyond them.
     ///
     /// # Errors
-    /// As [`Dataset::load`].
+    /// When a shard that is not loaded cannot be had: as [`Dataset::fetch`].
     pub fn tokens(&self, id: u64) -> Result<Option<Vec<u32>>, Error> {
         if id >= self.train_sequences() {
             return Ok(None);
@@ -281,75 +269,11 @@ impl Dataset {
     /// The sequences that nobody trains on, `context + 1` tokens each.
     ///
     /// # Errors
-    /// As [`Dataset::load`].
+    /// When a shard that is not loaded cannot be had: as [`Dataset::fetch`].
     pub fn held_out(&self) -> Result<Vec<Vec<u32>>, Error> {
         let first = self.load(0)?;
         let places = (0..held_out(self.manifest.shards[0].sequences)).map(held_out_place);
         Ok(places.filter_map(|place| first.sequence(place)).collect())
-    }
-
-    /// Whether [`Dataset::tokens`] has these train sequences at once; what it has not is loaded in the background.
-    #[must_use]
-    pub fn is_ready(self: &Arc<Self>, ids: &[u64]) -> bool {
-        let missing = self.missing(ids);
-        if !missing.is_empty() {
-            self.load_behind(missing);
-        }
-        self.missing(ids).is_empty()
-    }
-
-    /// Why a shard could not be loaded in the background, once.
-    #[must_use]
-    pub fn take_failure(&self) -> Option<String> {
-        self.behind().failure.take()
-    }
-
-    /// The shards of train sequences that are not loaded, in the order of the ids.
-    fn missing(&self, ids: &[u64]) -> Vec<usize> {
-        let mut missing: Vec<usize> = Vec::new();
-        for id in ids.iter().filter(|id| **id < self.train_sequences()) {
-            let shard = self.starts.partition_point(|start| start <= id) - 1;
-            if self.shards[shard].get().is_none() && !missing.contains(&shard) {
-                missing.push(shard);
-            }
-        }
-        missing
-    }
-
-    fn behind(&self) -> std::sync::MutexGuard<'_, Behind> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Loads shards in a thread, of which there is one at a time.
-    fn load_behind(self: &Arc<Self>, shards: Vec<usize>) {
-        let mut behind = self.behind();
-        // What failed just now fails again.
-        let rests = behind.failed.is_some_and(|failed| failed.elapsed() < REST);
-        behind.queue.extend(shards);
-        if behind.is_running || rests {
-            return;
-        }
-        let dataset = Arc::clone(self);
-        let work = move || {
-            while let Some(shard) = dataset.next_behind() {
-                if let Err(error) = dataset.load(shard) {
-                    let mut behind = dataset.behind();
-                    behind.failed = Some(Instant::now());
-                    behind.failure = Some(error.to_string());
-                    behind.queue.clear();
-                }
-            }
-        };
-        let started = std::thread::Builder::new().name("iota-data".into()).spawn(work);
-        behind.is_running = started.is_ok();
-    }
-
-    /// The shard that the thread loads next; the thread ends without one.
-    fn next_behind(&self) -> Option<usize> {
-        let mut behind = self.behind();
-        let next = behind.queue.pop_first();
-        behind.is_running = next.is_some();
-        next
     }
 
     /// Makes sure that all shards are in the cache; `tell` learns of each.

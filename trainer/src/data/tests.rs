@@ -1,5 +1,8 @@
 //! Datasets from files of all forms, whole and damaged, and from their cache.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use super::*;
 
 fn places(cache: &Path) -> Places {
