@@ -77,8 +77,9 @@ pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -
     let reference = tokio::task::spawn_blocking(move || Reference::new(&text));
     let reference = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        // It ends with a result: nothing in it panics.
-        made = reference => made.or_user("cannot have the text")?.or_user("cannot have the text")?,
+        made = reference => made
+            .or_user("the thread that reads the text ended unexpectedly")?
+            .or_user("cannot have the text")?,
     };
     let reference = Arc::new(reference);
     let signer: Arc<dyn Signer> = Arc::clone(&keys) as _;

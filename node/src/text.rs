@@ -35,7 +35,8 @@ pub fn open(data: Option<&Path>, context: u32) -> Result<Dataset> {
     settings::check_data(Some(path))?;
     let hint = "name a text file, a folder of them, or what `iota data build` wrote";
     // Who trains cannot do without it.
-    let places = Places { hub: places().hub.patient(), ..places() };
+    let Places { cache, hub } = places();
+    let places = Places { cache, hub: hub.patient() };
     Dataset::open(path, context, &places)
         .or_argument("cannot use `--data`")
         .map_err(|error| error.hint(hint))

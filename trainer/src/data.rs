@@ -252,18 +252,30 @@ impl Dataset {
         self.starts[self.shards.len()]
     }
 
-    /// The `context + 1` tokens of a train sequence; none for an id beyond them.
+    /// The `context + 1` tokens of a train sequence, which is waited for; none for an id beyond them.
     ///
     /// # Errors
     /// When a shard that is not loaded cannot be had: as [`Dataset::fetch`].
     pub fn tokens(&self, id: u64) -> Result<Option<Vec<u32>>, Error> {
+        let Some((shard, place)) = self.place(id) else { return Ok(None) };
+        Ok(self.load(shard)?.sequence(place))
+    }
+
+    /// The same, and none as well where its shard is not loaded ([`Dataset::is_ready`]).
+    #[must_use]
+    pub fn at_hand(&self, id: u64) -> Option<Vec<u32>> {
+        let (shard, place) = self.place(id)?;
+        self.shards[shard].get()?.sequence(place)
+    }
+
+    /// The shard of a train sequence, and where it lies there.
+    fn place(&self, id: u64) -> Option<(usize, u64)> {
         if id >= self.train_sequences() {
-            return Ok(None);
+            return None;
         }
         let shard = self.starts.partition_point(|start| *start <= id) - 1;
         let sequences = self.manifest.shards[shard].sequences;
-        let place = train_place(id - self.starts[shard], shard == 0, sequences);
-        Ok(self.load(shard)?.sequence(place))
+        Some((shard, train_place(id - self.starts[shard], shard == 0, sequences)))
     }
 
     /// The sequences that nobody trains on, `context + 1` tokens each.
@@ -311,8 +323,9 @@ impl Dataset {
                 if found.is_ok() {
                     let _ = fs::remove_file(&path);
                 }
-                let (found, packed) =
-                    from.shard(&expected.name, &self.manifest, Some(expected.hash), tell)?;
+                let (name, manifest) = (&expected.name, &self.manifest);
+                let wanted = build::Wanted { name, manifest, expected: Some(expected) };
+                let (found, packed) = from.shard(wanted, tell)?;
                 if found != *expected {
                     let problem = "is not what the dataset's description says".into();
                     let _ = fs::remove_file(&path);

@@ -22,7 +22,7 @@ pub(super) fn run(command: DataCommand) -> Result<()> {
     match command {
         DataCommand::Build(args) => build(args),
         DataCommand::Fetch(args) => fetch(&args),
-        DataCommand::Show(args) => show(&open(&args)?, args.json),
+        DataCommand::Show(args) => show(dataset(&args)?.manifest(), args.json),
     }
 }
 
@@ -81,10 +81,6 @@ fn source(text: &str) -> Result<(Origin, String)> {
     }
     let repository = Repository { name: format!("{owner}/{name}"), revision: revision.to_owned() };
     Ok((Origin::Hub(repository), prefix.to_owned()))
-}
-
-fn open(args: &DataArgs) -> Result<DatasetManifest> {
-    Ok(dataset(args)?.manifest().clone())
 }
 
 fn dataset(args: &DataArgs) -> Result<Dataset> {

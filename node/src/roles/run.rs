@@ -97,22 +97,15 @@ impl Run {
     }
 
     /// The sequences of a microbatch and their tokens, context + 1 each; none where the draw gives
-    /// nothing (another head, too little text).
-    ///
-    /// # Errors
-    /// When the text cannot be had.
-    pub fn tokens(
-        &self,
-        plan: &Plan,
-        mb: &MicrobatchId,
-    ) -> Result<Option<Drawn>, iota_trainer::Error> {
+    /// nothing (another head, too little text), or before [`Run::has_text`].
+    #[must_use]
+    pub fn tokens(&self, plan: &Plan, mb: &MicrobatchId) -> Option<Drawn> {
         let ids = self.ids(plan, mb);
         let mut tokens = Vec::with_capacity(self.targets() + ids.len());
         for id in &ids {
-            let Some(sequence) = self.dataset.tokens(*id)? else { return Ok(None) };
-            tokens.extend(sequence);
+            tokens.extend(self.dataset.at_hand(*id)?);
         }
-        Ok((!ids.is_empty()).then_some((ids, tokens)))
+        (!ids.is_empty()).then_some((ids, tokens))
     }
 
     fn ids(&self, plan: &Plan, mb: &MicrobatchId) -> Vec<u64> {

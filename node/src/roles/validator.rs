@@ -156,7 +156,7 @@ impl Validator {
     /// [`Error`] when the validator itself cannot go on.
     pub fn work(&mut self, _now: Millis) -> Result<Option<Vec<Effect>>, Error> {
         let mut out = Vec::new();
-        let worked = self.work_on_audit(&mut out)? || self.evaluate(&mut out)?;
+        let worked = self.work_on_audit(&mut out) || self.evaluate(&mut out)?;
         Ok(worked.then_some(out))
     }
 
@@ -185,7 +185,7 @@ impl Validator {
                 self.conclude_audits(out);
                 self.merge(&position, block.number, out)?;
             }
-            Phase::Settle => self.settle(out)?,
+            Phase::Settle => self.settle(out),
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Loading shards behind the back of who will need them: a role must not stand still while gigabytes come.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,14 +13,15 @@ const REST: Duration = Duration::from_secs(30);
 /// What is loaded.
 #[derive(Debug, Default)]
 pub(super) struct Behind {
-    queue: BTreeSet<usize>,
+    /// Each shard once.
+    queue: VecDeque<usize>,
     is_running: bool,
     failed: Option<Instant>,
     failure: Option<String>,
 }
 
 impl Dataset {
-    /// Whether [`Dataset::tokens`] has these train sequences at once; what it has not is loaded in the background.
+    /// Whether [`Dataset::at_hand`] has these train sequences; what it has not is loaded in the background.
     #[must_use]
     pub fn is_ready(self: &Arc<Self>, ids: &[u64]) -> bool {
         let missing = self.missing(ids);
@@ -39,8 +40,7 @@ impl Dataset {
     /// The shards of train sequences that are not loaded, in the order of the ids.
     fn missing(&self, ids: &[u64]) -> Vec<usize> {
         let mut missing: Vec<usize> = Vec::new();
-        for id in ids.iter().filter(|id| **id < self.train_sequences()) {
-            let shard = self.starts.partition_point(|start| start <= id) - 1;
+        for (shard, _) in ids.iter().filter_map(|id| self.place(*id)) {
             if self.shards[shard].get().is_none() && !missing.contains(&shard) {
                 missing.push(shard);
             }
@@ -57,7 +57,11 @@ impl Dataset {
         let mut behind = self.behind();
         // What failed just now fails again.
         let rests = behind.failed.is_some_and(|failed| failed.elapsed() < REST);
-        behind.queue.extend(shards);
+        for shard in shards {
+            if !behind.queue.contains(&shard) {
+                behind.queue.push_back(shard);
+            }
+        }
         if behind.is_running || rests {
             return;
         }
@@ -86,7 +90,7 @@ impl Dataset {
     /// The shard that the thread loads next; the thread ends without one.
     fn next_behind(&self) -> Option<usize> {
         let mut behind = self.behind();
-        let next = behind.queue.pop_first();
+        let next = behind.queue.pop_front();
         behind.is_running = next.is_some();
         next
     }

@@ -87,7 +87,8 @@ impl Build {
         let tokenizer = tokenizer.transpose()?;
         let from = From { origin: &origin, places, tokenizer: &self.tokenizer };
         for name in &names {
-            let (shard, _) = from.shard(name, &manifest, None, &mut tell)?;
+            let wanted = Wanted { name, manifest: &manifest, expected: None };
+            let (shard, _) = from.shard(wanted, &mut tell)?;
             if shard.sequences > 0 {
                 manifest.shards.push(shard);
             }
@@ -218,6 +219,27 @@ fn seen_from(to: &Path, folder: &Path) -> std::io::Result<PathBuf> {
     Ok(if to == folder { PathBuf::from(".") } else { folder })
 }
 
+/// A file that is to become a shard.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) name: &'a str,
+    /// What it is packed for.
+    pub(super) manifest: &'a DatasetManifest,
+    /// The shard that it must become, unless it is described for the first time.
+    pub(super) expected: Option<&'a Shard>,
+}
+
+impl Wanted<'_> {
+    /// Opens what was packed of a file with this hash.
+    fn open(&self, path: &Path) -> Result<Packed, Error> {
+        Packed::open(path, self.manifest.context, self.manifest.vocab)
+    }
+
+    fn fits(&self, hash: &[u8; 32]) -> bool {
+        self.expected.is_none_or(|expected| expected.hash == *hash)
+    }
+}
+
 /// What shards are made from.
 pub(super) struct From<'a> {
     pub(super) origin: &'a Origin,
@@ -229,22 +251,19 @@ impl From<'_> {
     /// Fetches and packs a file, which is not looked into unless it has the hash that is expected.
     pub(super) fn shard(
         &self,
-        name: &str,
-        manifest: &DatasetManifest,
-        expected: Option<[u8; 32]>,
+        wanted: Wanted<'_>,
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<(Shard, Packed), Error> {
-        let made = match self.origin {
-            Origin::Folder(folder) => self.pack(&folder.join(name), name, manifest, expected, tell),
+        let (shard, packed) = match self.origin {
+            Origin::Folder(folder) => self.pack(&folder.join(wanted.name), wanted, tell),
             Origin::Hub(commit) => {
-                let file = self.places.part(commit, name);
+                let file = self.places.part(commit, wanted.name);
                 // Other processes of this user may want the same file.
                 let _lock = lock(&file)?;
-                self.fetched(commit, &file, name, manifest, expected, tell)
+                self.fetched(commit, &file, wanted, tell)
             }
-        };
-        let (shard, packed) = made?;
-        tell(Step::Done { name, sequences: shard.sequences });
+        }?;
+        tell(Step::Done { name: wanted.name, sequences: shard.sequences });
         Ok((shard, packed))
     }
 
@@ -253,24 +272,19 @@ impl From<'_> {
         &self,
         commit: &Repository,
         file: &Path,
-        name: &str,
-        manifest: &DatasetManifest,
-        expected: Option<[u8; 32]>,
+        wanted: Wanted<'_>,
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<(Shard, Packed), Error> {
         let note = file.with_extension("was");
         let was = fs::read(&note).ok().and_then(|bytes| Was::decode(&mut &bytes[..]).ok());
-        if let Some(Was { hash, bytes }) = was {
-            let path = self.places.packed(&hash, manifest);
-            let fits = expected.is_none_or(|expected| expected == hash);
-            let packed = Packed::open(&path, manifest.context, manifest.vocab);
-            if let (true, Ok(packed)) = (fits, packed) {
-                return Ok((shard(name, hash, bytes, &packed), packed));
-            }
+        if let Some(was) = was.filter(|was| wanted.fits(&was.hash))
+            && let Ok(packed) = wanted.open(&self.places.packed(&was.hash, wanted.manifest))
+        {
+            return Ok((shard(wanted.name, was, &packed), packed));
         }
-        let fetching = |bytes, of| tell(Step::Fetch { name, bytes, of });
-        self.places.hub.download(commit, name, file, fetching)?;
-        let made = self.pack(file, name, manifest, expected, tell);
+        let fetching = |bytes, of| tell(Step::Fetch { name: wanted.name, bytes, of });
+        self.places.hub.download(commit, wanted.name, file, fetching)?;
+        let made = self.pack(file, wanted, tell);
         if let Ok((shard, _)) = &made {
             let was = Was { hash: shard.hash, bytes: shard.bytes };
             crate::checkpoint::replace(&note, &was.encode())?;
@@ -285,39 +299,34 @@ impl From<'_> {
     fn pack(
         &self,
         file: &Path,
-        name: &str,
-        manifest: &DatasetManifest,
-        expected: Option<[u8; 32]>,
+        wanted: Wanted<'_>,
         tell: &mut dyn FnMut(Step<'_>),
     ) -> Result<(Shard, Packed), Error> {
+        let Wanted { name, manifest, expected } = wanted;
         let read = |source| Error::Read { path: file.to_owned(), source };
         let mut hasher = blake3::Hasher::new();
         let open = File::open(file).map_err(read)?;
         hasher.update_reader(BufReader::with_capacity(1 << 20, open)).map_err(read)?;
-        let (hash, bytes) = (*hasher.finalize().as_bytes(), hasher.count());
-        if expected.is_some_and(|expected| expected != hash) {
+        let was = Was { hash: *hasher.finalize().as_bytes(), bytes: hasher.count() };
+        if !wanted.fits(&was.hash) {
             let problem = "is another file than the dataset's description says".into();
             return Err(Error::Text { path: name.into(), problem });
         }
-        let path = self.places.packed(&hash, manifest);
+        let path = self.places.packed(&was.hash, manifest);
         let _lock = lock(&path)?;
-        let most = manifest.shards.iter().find(|shard| Some(shard.hash) == expected);
-        let most = most.map_or(MAX_SEQUENCES, |shard| shard.sequences);
-        let open = || Packed::open(&path, manifest.context, manifest.vocab);
-        let packed = match open() {
-            Ok(packed) => packed,
-            Err(_) => {
-                let mut read = 0;
-                let mut tell = |more| {
-                    read += more;
-                    tell(Step::Tokenize { name, bytes: read });
-                };
-                let documents = documents(file, name, &manifest.field)?;
-                pack(&path, documents, self.tokenizer, (manifest.context, most), &mut tell)?;
-                open()?
-            }
+        if let Ok(packed) = wanted.open(&path) {
+            return Ok((shard(name, was, &packed), packed));
+        }
+        let most = expected.map_or(MAX_SEQUENCES, |shard| shard.sequences);
+        let mut read = 0;
+        let tell = |more| {
+            read += more;
+            tell(Step::Tokenize { name, bytes: read });
         };
-        Ok((shard(name, hash, bytes, &packed), packed))
+        let documents = documents(file, name, &manifest.field)?;
+        pack(&path, documents, self.tokenizer, (manifest.context, most), tell)?;
+        let packed = wanted.open(&path)?;
+        Ok((shard(name, was, &packed), packed))
     }
 }
 
@@ -328,7 +337,8 @@ struct Was {
     bytes: u64,
 }
 
-fn shard(name: &str, hash: [u8; 32], bytes: u64, packed: &Packed) -> Shard {
+fn shard(name: &str, was: Was, packed: &Packed) -> Shard {
+    let Was { hash, bytes } = was;
     let (name, sequences) = (name.to_owned(), packed.sequences());
     Shard { name, hash, bytes, sequences, packed: packed.hash() }
 }

@@ -60,35 +60,27 @@ pub(crate) fn is_known(name: &str) -> bool {
 /// # Errors
 /// [`Error::Read`] for what cannot be read, [`Error::Text`] for a file of no known form or without the field.
 pub(crate) fn documents(path: &Path, name: &str, field: &str) -> Result<Documents, Error> {
-    let at = path.to_owned();
     let bad = |problem: String| Error::Text { path: path.to_owned(), problem };
     let Some((form, compressed)) = form(name) else {
         return Err(bad("is no .parquet, .jsonl, .txt or .md, nor .zst of the last three".into()));
     };
-    let read = move |source| Error::Read { path: at.clone(), source };
-    let file = File::open(path).map_err(&read)?;
-    let plain: Box<dyn Read + Send> = if compressed {
-        Box::new(zstd::Decoder::new(file).map_err(&read)?)
-    } else {
-        Box::new(file)
-    };
-    match form {
-        Form::Table => Ok(Box::new(Table::open(path, field)?)),
-        Form::Text => {
-            let mut text = Vec::new();
-            plain.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(&read)?;
-            if text.len() as u64 > MAX_TEXT {
-                return Err(bad(format!("holds more than {} MiB of text", MAX_TEXT >> 20)));
-            }
-            Ok(Box::new(std::iter::once(Ok(text))))
-        }
-        Form::Lines => Ok(Box::new(Lines {
-            reader: BufReader::new(plain),
-            path: path.to_owned(),
-            field: field.to_owned(),
-            line: 0,
-        })),
+    let read = |source| Error::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(read)?;
+    if form == Form::Table {
+        return Ok(Box::new(Table::open(file, path, field)?));
     }
+    let plain: Box<dyn Read + Send> =
+        if compressed { Box::new(zstd::Decoder::new(file).map_err(read)?) } else { Box::new(file) };
+    if form == Form::Lines {
+        let (reader, field) = (BufReader::new(plain), field.to_owned());
+        return Ok(Box::new(Lines { reader, path: path.to_owned(), field, line: 0 }));
+    }
+    let mut text = Vec::new();
+    plain.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(read)?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(bad(format!("holds more than {} MiB of text", MAX_TEXT >> 20)));
+    }
+    Ok(Box::new(std::iter::once(Ok(text))))
 }
 
 /// Documents on lines.
@@ -155,11 +147,9 @@ struct Table {
 }
 
 impl Table {
-    fn open(path: &Path, field: &str) -> Result<Self, Error> {
+    fn open(file: File, path: &Path, field: &str) -> Result<Self, Error> {
         let path = path.to_owned();
         let bad = |problem: String| Error::Text { path: path.clone(), problem };
-        let file =
-            File::open(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let reader = SerializedFileReader::new(file);
         let reader = reader.map_err(|error| bad(format!("is no table: {error}")))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();

@@ -21,7 +21,8 @@ use crate::Error;
 
 /// First bytes of a file.
 const MAGIC: &[u8; 8] = b"iotapak1";
-/// Bytes before the tokens.
+/// Where what is hashed begins, and the tokens.
+const HASHED: usize = 40;
 const HEADER: usize = 56;
 /// Documents, and bytes of them, that are tokenized at a time.
 const AT_A_TIME: (usize, usize) = (1024, 16 << 20);
@@ -77,7 +78,7 @@ impl Packed {
     /// BLAKE3 of what a file of these sequences holds behind it.
     pub(crate) fn hash(&self) -> [u8; 32] {
         match &self.store {
-            Store::File(map) => map[MAGIC.len()..][..32].try_into().expect("32 bytes are"),
+            Store::File(map) => map[MAGIC.len()..HASHED].try_into().expect("a hash has 32 bytes"),
             Store::Memory(text) => {
                 let len = self.sequences() as usize * (self.context + 1) * self.width;
                 let mut hasher = blake3::Hasher::new();
@@ -111,11 +112,11 @@ impl Packed {
         let sequences = data.len() / (width * (context as usize + 1));
         let is_whole = data.len() == sequences * width * (context as usize + 1);
         let expected = numbers(context, width, sequences as u64);
-        if !is_whole || header[..8] != MAGIC[..] || header[40..] != expected {
+        if !is_whole || header[..MAGIC.len()] != MAGIC[..] || header[HASHED..] != expected {
             return Err(bad("holds no sequences of this kind"));
         }
-        let found = blake3::hash(&map[40..]);
-        if header[8..40] != found.as_bytes()[..] {
+        let found = blake3::hash(&map[HASHED..]);
+        if header[MAGIC.len()..HASHED] != found.as_bytes()[..] {
             return Err(bad("is damaged"));
         }
         Ok(Self { store: Store::File(map), context: context as usize, width })
@@ -155,8 +156,12 @@ pub(crate) fn pack(
     let mut out = BufWriter::with_capacity(1 << 20, file);
     out.write_all(&[0; HEADER]).map_err(write)?;
     let mut tokens = 0u64;
-    let mut batches = Batches { documents, ended: false };
-    while let Some(batch) = batches.next()? {
+    let mut documents = documents.fuse();
+    loop {
+        let batch = batch(&mut documents)?;
+        if batch.is_empty() {
+            break;
+        }
         let encode = || batch.par_iter().map(|text| tokenizer.encode(text)).collect();
         let encoded: Result<Vec<Vec<u32>>, Error> = match &*THREADS {
             Some(threads) => threads.install(encode),
@@ -182,10 +187,10 @@ pub(crate) fn pack(
     let mut end = || -> std::io::Result<()> {
         let handle = &mut file;
         handle.set_len(size)?;
-        handle.seek(SeekFrom::Start(40))?;
+        handle.seek(SeekFrom::Start(HASHED as u64))?;
         handle.write_all(&numbers)?;
         let mut hasher = blake3::Hasher::new();
-        handle.seek(SeekFrom::Start(40))?;
+        handle.seek(SeekFrom::Start(HASHED as u64))?;
         hasher.update_reader(&mut *handle)?;
         handle.seek(SeekFrom::Start(0))?;
         handle.write_all(MAGIC)?;
@@ -196,25 +201,16 @@ pub(crate) fn pack(
     aside.persist(path).map_err(|error| write(error.error))
 }
 
-/// Documents, many at a time.
-struct Batches {
-    documents: Documents,
-    ended: bool,
-}
-
-impl Batches {
-    fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, Error> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while !self.ended && batch.len() < AT_A_TIME.0 && bytes < AT_A_TIME.1 {
-            match self.documents.next() {
-                Some(text) => {
-                    let text = text?;
-                    bytes += text.len();
-                    batch.push(text);
-                }
-                None => self.ended = true,
-            }
-        }
-        Ok((!batch.is_empty()).then_some(batch))
+/// The next documents, as many as are tokenized at a time; none at the end.
+fn batch(
+    documents: &mut impl Iterator<Item = Result<Vec<u8>, Error>>,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < AT_A_TIME.0 && bytes < AT_A_TIME.1 {
+        let Some(text) = documents.next() else { break };
+        let text = text?;
+        bytes += text.len();
+        batch.push(text);
     }
+    Ok(batch)
 }

@@ -271,7 +271,7 @@ impl Training {
             return Ok(false);
         }
         // Too little text for the plan's heads: there is nothing to train on.
-        let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb)? else { return Ok(false) };
+        let Some((ids, tokens)) = self.run.tokens(&self.plan, &mb) else { return Ok(false) };
         out.push(Effect::Report(Report::Draw {
             epoch: mb.epoch,
             head: self.run.name(&self.me),
@@ -301,7 +301,7 @@ impl Training {
             if !self.run.has_text(&self.plan, &waiting.mb, out) {
                 return Ok(());
             }
-            let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
+            let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else {
                 return Ok(());
             };
             inputs = self.run.split(&tokens).0;
@@ -379,7 +379,7 @@ impl Training {
         if !self.run.has_text(&self.plan, &waiting.mb, out) {
             return Ok(());
         }
-        let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb)? else {
+        let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else {
             return Ok(());
         };
         let (inputs, targets) = self.run.split(&tokens);

@@ -76,20 +76,6 @@ enum Purpose {
     Doubt(u32),
 }
 
-/// Why a piece could not be repeated.
-enum Trouble {
-    /// The miner's fault.
-    Miner(Failure),
-    /// Not the miner's.
-    Own(iota_trainer::Error),
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Miner(failure)
-    }
-}
-
 /// An audit under way.
 pub(super) struct Audit {
     run: Arc<Run>,
@@ -264,25 +250,16 @@ impl Audit {
     }
 
     /// Repeats the next piece: one microbatch, the end of a window, or the pseudo-gradient.
-    ///
-    /// # Errors
-    /// What is not the miner's fault: text that cannot be had.
-    pub(super) fn work(
-        &mut self,
-        stage: &mut Stage,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), iota_trainer::Error> {
-        match if self.is_ready() { self.piece(stage, out) } else { Ok(()) } {
-            Ok(()) => Ok(()),
-            Err(Trouble::Miner(failure)) => {
-                self.fail(failure);
-                Ok(())
-            }
-            Err(Trouble::Own(error)) => Err(error),
+    pub(super) fn work(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) {
+        if !self.is_ready() {
+            return;
+        }
+        if let Err(failure) = self.piece(stage, out) {
+            self.fail(failure);
         }
     }
 
-    fn piece(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Trouble> {
+    fn piece(&mut self, stage: &mut Stage, out: &mut Vec<Effect>) -> Result<(), Failure> {
         let Some(window) = self.windows.get(self.at.0).cloned() else {
             self.delta(stage)?;
             self.verdict = Some(Ok(()));
@@ -322,7 +299,7 @@ impl Audit {
         stage: &mut Stage,
         window: &Window,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         self.restore(stage, window)?;
         let Some(receipt) = self.case.log.receipts[window.receipts.clone()].first().cloned() else {
             return Ok(());
@@ -357,7 +334,7 @@ impl Audit {
         stage: &mut Stage,
         receipt: &Receipt,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Failure> {
         let mb = receipt.mb;
         let withheld = Failure::WithheldInput { mb };
         if self.is_tail() {
@@ -368,18 +345,17 @@ impl Audit {
             let tail = stage.loss_and_grad(input, &targets).map_err(|_| Failure::BadLog)?;
             self.losses.push((mb, tail.loss));
             self.check_loss(&mb, receipt, tail.loss)?;
-            self.check(&tail.grad, receipt.grad_out_hash, About::Gradient(mb), out)?;
-            return Ok(());
+            return self.check(&tail.grad, receipt.grad_out_hash, About::Gradient(mb), out);
         }
         let grad_in = self.blobs.get(&receipt.grad_in_hash).ok_or(withheld)?;
         let (code, grad) = if receipt.stage == 0 {
             if self.case.plan.stages[0].get(usize::from(mb.head)) != Some(&self.case.miner) {
-                return Err(Failure::DrawMismatch { mb }.into());
+                return Err(Failure::DrawMismatch { mb });
             }
             let (_, tokens) = self.tokens(&mb)?;
             let (inputs, _) = self.run.split(&tokens);
             if tokens_hash(&inputs) != receipt.in_hash {
-                return Err(Failure::DrawMismatch { mb }.into());
+                return Err(Failure::DrawMismatch { mb });
             }
             stage.replay(receipt.fwd_step, Input::Tokens(&inputs), grad_in)
         } else {
@@ -394,15 +370,14 @@ impl Audit {
         }
         .map_err(|_| Failure::BadLog)?;
         self.check(&code, receipt.out_hash, About::Output(mb), out)?;
-        if let Some(grad) = grad {
-            self.check(&grad, receipt.grad_out_hash, About::Gradient(mb), out)?;
+        match grad {
+            Some(grad) => self.check(&grad, receipt.grad_out_hash, About::Gradient(mb), out),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn tokens(&self, mb: &MicrobatchId) -> Result<Drawn, Trouble> {
-        let tokens = self.run.tokens(&self.case.plan, mb).map_err(Trouble::Own)?;
-        Ok(tokens.ok_or(Failure::DrawMismatch { mb: *mb })?)
+    fn tokens(&self, mb: &MicrobatchId) -> Result<Drawn, Failure> {
+        self.run.tokens(&self.case.plan, mb).ok_or(Failure::DrawMismatch { mb: *mb })
     }
 
     fn check_loss(

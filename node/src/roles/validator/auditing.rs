@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::audit::{Audit, Case};
-use super::{Epoch, Error, LOGS, Validator};
+use super::{Epoch, LOGS, Validator};
 use crate::protocol::Hotkey;
 use crate::protocol::audit::{Evidence, Failure, choose_miners, choose_windows};
 use crate::protocol::clock::Position;
@@ -105,11 +105,8 @@ impl Validator {
     }
 
     /// Repeats one piece of the first audit that can go on; false when none can.
-    ///
-    /// # Errors
-    /// When the text cannot be had.
-    pub(super) fn work_on_audit(&mut self, out: &mut Vec<Effect>) -> Result<bool, Error> {
-        let Some(Epoch { audits: Some(audits), .. }) = &mut self.epoch else { return Ok(false) };
+    pub(super) fn work_on_audit(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some(Epoch { audits: Some(audits), .. }) = &mut self.epoch else { return false };
         audits.iter_mut().for_each(|audit| audit.look_for_text(out));
         // One audit at a time per stage: its parameters live in the stage between two pieces.
         let busy: Vec<(u16, Hotkey)> = audits
@@ -122,13 +119,13 @@ impl Validator {
         };
         let can_go_on = audits.iter_mut().filter(|audit| audit.is_ready() && free(audit));
         // Probes first: `min_by_key` takes the first of equals.
-        let Some(audit) = can_go_on.min_by_key(|audit| audit.is_probed()) else { return Ok(false) };
-        let Some(stage) = self.stages.get_mut(&audit.stage()) else { return Ok(false) };
-        audit.work(stage, out)?;
+        let Some(audit) = can_go_on.min_by_key(|audit| audit.is_probed()) else { return false };
+        let Some(stage) = self.stages.get_mut(&audit.stage()) else { return false };
+        audit.work(stage, out);
         if self.conclude(out) {
             self.veto(out);
         }
-        Ok(true)
+        true
     }
 
     /// Reports new verdicts; whether all are in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use codec::Encode;
 
-use super::{Epoch, Error, Validator};
+use super::{Epoch, Validator};
 use crate::protocol::Hotkey;
 use crate::protocol::clasp::{Credit, Fit, FitRule, Record, credits, fit, usable};
 use crate::protocol::draw::MicrobatchId;
@@ -39,7 +39,7 @@ impl Judge {
         epoch: &Epoch,
         logs: &BTreeMap<Hotkey, WorkLog>,
         losses: &[(MicrobatchId, Hotkey, f32)],
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Vec<Record> {
         let mut hops: BTreeMap<(MicrobatchId, Hotkey), Hotkey> = BTreeMap::new();
         for (hotkey, log) in logs {
             for receipt in &log.receipts {
@@ -57,29 +57,22 @@ impl Judge {
                 pathway.push(*prev);
             }
             pathway.reverse();
-            // Repeated in this epoch, so its text is here but after a restart.
-            if !self.run.has_text(&epoch.plan, mb, &mut Vec::new()) {
-                continue;
-            }
-            let Some((_, tokens)) = self.run.tokens(&epoch.plan, mb)? else { continue };
+            let Some((_, tokens)) = self.run.tokens(&epoch.plan, mb) else { continue };
             let time = f64::from(epoch.plan.epoch) + f64::from(mb.k) / 4096.0;
             let surprisal = self.run.surprisal(&tokens);
             records.push(Record { pathway, loss: f64::from(*loss), time, surprisal });
         }
-        Ok(records)
+        records
     }
 }
 
 impl Validator {
     /// Scores the epoch and sets weights, once its merge is over.
-    ///
-    /// # Errors
-    /// When the text cannot be had.
-    pub(super) fn settle(&mut self, out: &mut Vec<Effect>) -> Result<(), Error> {
-        let Some(epoch) = &mut self.epoch else { return Ok(()) };
-        let Some(logs) = &epoch.logs else { return Ok(()) };
+    pub(super) fn settle(&mut self, out: &mut Vec<Effect>) {
+        let Some(epoch) = &mut self.epoch else { return };
+        let Some(logs) = &epoch.logs else { return };
         if epoch.judged {
-            return Ok(());
+            return;
         }
         epoch.judged = true;
         let epoch = &*epoch;
@@ -92,7 +85,7 @@ impl Validator {
             .flatten()
             .flat_map(|audit| audit.losses().iter().map(|(mb, loss)| (*mb, audit.miner(), *loss)))
             .collect();
-        let records = self.judge.records(epoch, logs.all(), &losses)?;
+        let records = self.judge.records(epoch, logs.all(), &losses);
         self.judge.windows.push(fit(&usable(&records, depth, &failed), FitRule::default()));
         if self.judge.windows.len() > KEPT_WINDOWS {
             self.judge.windows.remove(0);
@@ -126,6 +119,5 @@ impl Validator {
                 out.push(Effect::Report(Report::Warning { text }));
             }
         }
-        Ok(())
     }
 }
