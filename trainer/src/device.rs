@@ -56,9 +56,6 @@ impl Device {
             Self::Cuda(_) if config.model.precision != Precision::Bf16 => {
                 Err(Error::Config("a GPU computes in bf16, and the run's precision is f32".into()))
             }
-            Self::Cuda(_) if config.adam.muon => {
-                Err(Error::Config("a GPU has no Muon yet, which the run's optimizer is".into()))
-            }
             Self::Cuda(number) => check_cuda(number, config),
         }
     }

@@ -10,6 +10,7 @@ mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 mod engine;
+mod muon;
 mod ops;
 
 pub(crate) use engine::Gpu;

@@ -5,10 +5,10 @@ use crate::config::Precision;
 use crate::ops::product::{Mat, Out, Panels, Part, Threads, multiply};
 
 /// Newton-Schulz iterations, and the polynomial of each.
-const ITERATIONS: usize = 5;
-const POLYNOMIAL: (f32, f32, f32) = (3.4445, -4.7750, 2.0315);
+pub(crate) const ITERATIONS: usize = 5;
+pub(crate) const POLYNOMIAL: (f32, f32, f32) = (3.4445, -4.7750, 2.0315);
 /// Decay of the momentum.
-const MOMENTUM: f32 = 0.95;
+pub(crate) const MOMENTUM: f32 = 0.95;
 /// Root mean square of AdamW's usual steps.
 const STEP: f32 = 0.2;
 
@@ -26,16 +26,26 @@ pub(crate) fn step(
     }
     let ahead = momentum.iter().zip(gradient).map(|(m, g)| MOMENTUM * m + g * factor).collect();
     let direction = orthogonal(ahead, rows, columns);
-    let scale = rate * STEP * (rows.max(columns) as f32).sqrt();
+    let scale = reach(rows, columns, rate);
     for (param, direction) in params.iter_mut().zip(direction) {
         *param = *param * decay - scale * direction;
     }
 }
 
+/// What a matrix's direction is multiplied with.
+pub(crate) fn reach(rows: usize, columns: usize, rate: f32) -> f32 {
+    rate * STEP * (rows.max(columns) as f32).sqrt()
+}
+
+/// What brings the singular values of a matrix of this length to at most 1.
+pub(crate) fn shrink(length: f64) -> f32 {
+    1.0 / (length + 1e-7) as f32
+}
+
 /// Roughly the nearest matrix whose singular values are all 1.
 fn orthogonal(mut x: Vec<f32>, rows: usize, columns: usize) -> Vec<f32> {
     let squares: f64 = x.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
-    let shrink = 1.0 / (squares.sqrt() + 1e-7) as f32;
+    let shrink = shrink(squares.sqrt());
     x.iter_mut().for_each(|value| *value *= shrink);
     let short = rows.min(columns);
     let (a, b, c) = POLYNOMIAL;

@@ -245,7 +245,7 @@ pub(super) mod tests {
                         weight_decay_milli: 0,
                         clip_milli: 0,
                         warmup_steps: 0,
-                        muon: false,
+                        muon: seed % 4 == 1,
                     },
                     stages: 3,
                     stage,

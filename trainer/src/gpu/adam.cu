@@ -1,4 +1,4 @@
-// AdamW over flat buffers (adam.rs), sums of squares and conversions.
+// AdamW over flat buffers (adam.rs), what Muon needs beside products (muon.rs), sums of squares and conversions.
 #include "common.cuh"
 
 // One step along `share` times a gradient; the parameter's bf16 copy follows.
@@ -20,6 +20,16 @@ extern "C" __global__ void adam_step(float *params, float *m, float *v, const fl
 extern "C" __global__ void accumulate(float *sums, const float *more, size_t count) {
     size_t at = blockIdx.x * (size_t)blockDim.x + threadIdx.x;
     if (at < count) sums[at] += more[at];
+}
+
+// `share` times values and `more` times others; there may be bf16 copies.
+extern "C" __global__ void blend(float *values, const float *others, bf16 *half, size_t count, float share,
+                                 float more) {
+    size_t at = blockIdx.x * (size_t)blockDim.x + threadIdx.x;
+    if (at >= count) return;
+    float value = share * values[at] + more * others[at];
+    values[at] = value;
+    if (half) half[at] = near(value);
 }
 
 extern "C" __global__ void halve(const float *from, bf16 *to, size_t count) {

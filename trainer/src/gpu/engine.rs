@@ -7,6 +7,7 @@ use half::bf16;
 
 use super::block::{Kept, Scratch, Shape, Weights as OfBlock, multiply};
 use super::device::{Array, Device, Out, View};
+use super::muon;
 use super::ops::{self, Places};
 use crate::Error;
 use crate::adam::{Rule, Segment, Update};
@@ -25,6 +26,8 @@ pub(crate) struct Gpu<D: Device> {
     v: Array<D, f32>,
     gradient: Array<D, f32>,
     fresh: Array<D, f32>,
+    /// Present where matrices follow Muon.
+    muon: Option<muon::Scratch<D>>,
     /// The parameters of now, once somebody asked.
     host: OnceLock<Vec<f32>>,
 }
@@ -115,9 +118,11 @@ impl<D: Device> Gpu<D> {
         let params = Arc::new(Params::of(&*device, &model.initial())?);
         let zeros = || Array::new(&*device, model.count());
         let (m, v, gradient, fresh) = (zeros()?, zeros()?, zeros()?, zeros()?);
+        let muon = model.config.adam.muon.then(|| muon::Scratch::new(&*device, &model.segments()));
+        let muon = muon.transpose()?;
         let (passes, work) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { device, model, shape, recomputes, passes, work });
-        Ok(Self { shared, params, m, v, gradient, fresh, host: OnceLock::new() })
+        Ok(Self { shared, params, m, v, gradient, fresh, muon, host: OnceLock::new() })
     }
 
     fn device(&self) -> &D {
@@ -223,11 +228,19 @@ impl<D: Device> Engine for Gpu<D> {
         let state = [wide, &self.m, &self.v, &self.gradient].map(Array::all);
         let mut first = 0;
         for Segment { len, rule } in self.shared.model.segments() {
-            let Rule::Adam(factor) = rule else {
-                return Err(Error::Config("a GPU has no Muon yet".into()));
-            };
-            let own = state.map(|values| values.part(first, len));
-            ops::adam_step(&*device, &update.slower(factor), own, half.all().part(first, len))?;
+            let [params, m, v, gradient] = state.map(|values| values.part(first, len));
+            let halves = half.all().part(first, len);
+            match rule {
+                Rule::Adam(factor) => {
+                    let own = [params, m, v, gradient];
+                    ops::adam_step(&*device, &update.slower(factor), own, halves)?;
+                }
+                Rule::Muon { rows, columns } => {
+                    let scratch = self.muon.as_ref().expect("made with the engine");
+                    let own = ([params, m, gradient], halves);
+                    scratch.step(&*device, (rows, columns), own, update)?;
+                }
+            }
             first += len;
         }
         Ok(())

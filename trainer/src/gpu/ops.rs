@@ -317,6 +317,19 @@ pub(crate) fn accumulate(device: &impl Device, sums: View<'_, f32>, more: View<'
     device.launch("accumulate", Grid::values(sums.len()), &args)
 }
 
+/// Makes of values `share` times them and `more` times others; given, the bf16 copies follow.
+pub(crate) fn blend(
+    device: &impl Device,
+    (values, share): (View<'_, f32>, f32),
+    (others, more): (View<'_, f32>, f32),
+    halves: Option<View<'_, bf16>>,
+) -> Done {
+    let halves = halves.map_or(Arg::Address(0), View::arg);
+    let count = Arg::Long(values.len() as u64);
+    let args = [values.arg(), others.arg(), halves, count, Arg::Float(share), Arg::Float(more)];
+    device.launch("blend", Grid::values(values.len()), &args)
+}
+
 /// The L2 norm, summed in f64. Not finite if a value is not.
 pub(crate) fn norm<D: Device>(device: &D, values: View<'_, f32>) -> Result<f64, Error> {
     let blocks = values.len().div_ceil(STRETCH);
