@@ -34,7 +34,7 @@ pub use order::{SignArgs, TransferArgs};
 pub use publish::{AxonCommand, CommitmentCommand};
 pub use role::{MinerArgs, RoleArgs, ValidatorArgs};
 pub use run::{RunCommand, RunInitArgs, RunStartArgs};
-pub use stage::{StageCommand, StagePlanArgs};
+pub use stage::{DeviceKind, StageCommand, StagePlanArgs};
 pub use stake::{AlphaArgs, ChildCommand, DestinationArgs, PriceArgs, StakeCommand, TradeArgs};
 pub use subnet::SubnetCommand;
 pub use wallet::{

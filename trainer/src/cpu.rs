@@ -19,7 +19,7 @@ use crate::ops::product::Out;
 use crate::ops::value::Value;
 
 #[cfg(test)]
-mod plain;
+pub(crate) mod plain;
 
 /// A stage's parameters, its optimizer's state, and what its passes share.
 pub(crate) struct Cpu<T: Value> {

@@ -7,7 +7,7 @@ use crate::config::{Precision, StageConfig};
 use crate::cpu::Cpu;
 use crate::engine::Engine;
 use crate::model::Model;
-use crate::{Error, Options};
+use crate::{Error, Options, gpu};
 
 /// A device that computes a stage. Parameters are the same on all of them; what they compute agrees within
 /// the rounding of sums.
@@ -53,10 +53,10 @@ impl Device {
     pub fn check(self, config: &StageConfig) -> Result<String, Error> {
         match self {
             Self::Cpu => Ok("cpu".into()),
-            Self::Cuda(_) if config.model.precision != Precision::Bf16 => {
-                Err(Error::Config("a GPU computes in bf16, and the run's precision is f32".into()))
+            Self::Cuda(number) => {
+                gpu::supports(config)?;
+                open(number)
             }
-            Self::Cuda(number) => check_cuda(number, config),
         }
     }
 
@@ -78,25 +78,24 @@ impl Device {
 }
 
 #[cfg(feature = "cuda")]
-fn check_cuda(number: u32, config: &StageConfig) -> Result<String, Error> {
-    crate::gpu::supports(config)?;
-    Ok(crate::gpu::open(number)?.name().to_owned())
+fn open(number: u32) -> Result<String, Error> {
+    Ok(gpu::open(number)?.name().to_owned())
 }
 
 #[cfg(feature = "cuda")]
 fn cuda(number: u32, model: Model, recomputes: bool) -> Result<Box<dyn Engine>, Error> {
-    Ok(Box::new(crate::gpu::Gpu::new(crate::gpu::open(number)?, model, recomputes)?))
+    Ok(Box::new(gpu::Gpu::new(gpu::open(number)?, model, recomputes)?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn check_cuda(number: u32, _: &StageConfig) -> Result<String, Error> {
+fn open(number: u32) -> Result<String, Error> {
     let problem = "this program was built without CUDA (cargo build --features cuda)".into();
     Err(Error::Device { device: Device::Cuda(number).to_string(), problem })
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_: u32, model: Model, _: bool) -> Result<Box<dyn Engine>, Error> {
-    Err(check_cuda(0, &model.config).expect_err("it was built without CUDA"))
+fn cuda(number: u32, _: Model, _: bool) -> Result<Box<dyn Engine>, Error> {
+    Err(open(number).expect_err("it was built without CUDA"))
 }
 
 #[cfg(test)]

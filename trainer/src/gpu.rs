@@ -13,6 +13,8 @@ mod engine;
 mod muon;
 mod ops;
 
+pub(crate) use engine::Cost;
+#[cfg(any(test, feature = "cuda"))]
 pub(crate) use engine::Gpu;
 
 /// The GPU of this number, opened once in a process.
@@ -39,7 +41,10 @@ pub(crate) fn open(number: u32) -> Result<std::sync::Arc<cuda::Cuda>, crate::Err
 ///
 /// # Errors
 /// [`crate::Error::Config`] saying what there is none for.
-#[cfg(feature = "cuda")]
 pub(crate) fn supports(config: &crate::StageConfig) -> Result<(), crate::Error> {
+    if config.model.precision != crate::Precision::Bf16 {
+        let text = "a GPU computes in bf16, and the run's precision is f32";
+        return Err(crate::Error::Config(text.into()));
+    }
     ops::Attention::new(&config.model, config.batch as usize).map(|_| ())
 }

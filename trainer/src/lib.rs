@@ -26,7 +26,10 @@ mod device;
 mod engine;
 mod eval;
 mod export;
-#[cfg(any(test, feature = "cuda"))]
+#[cfg_attr(
+    not(any(test, feature = "cuda")),
+    expect(dead_code, reason = "without CUDA a plan only counts what the engine would take")
+)]
 mod gpu;
 mod model;
 mod muon;

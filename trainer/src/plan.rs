@@ -1,19 +1,21 @@
 //! What a stage costs, told before it runs.
 
+use crate::Error;
 use crate::config::{Precision, StageConfig};
+use crate::gpu::Cost;
 use crate::model::Model;
 use crate::ops::loss::logits;
 
-/// Parameters, memory and work of one stage. Bytes are of a CPU's tensors, which a test compares; copies of
-/// operands, which a product makes for its time, come on top.
+/// Parameters, memory and work of one stage. Bytes are of what it holds on to; copies of operands, which a
+/// product makes on a CPU for its time, and what a GPU's driver keeps, come on top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StagePlan {
     /// Parameters.
     pub params: u64,
     /// Of them, entries of matrices that every token is multiplied with.
     pub multiplied: u64,
-    /// Bytes of parameters, moments and two gradients, f32; and, but for a tail, of the parameters again,
-    /// which microbatches in flight hold on to while a step is taken.
+    /// Bytes of parameters, moments and two gradients; and, but for a tail, of the parameters again, which
+    /// microbatches in flight hold on to while a step is taken.
     pub state_bytes: u64,
     /// Bytes that each microbatch in flight keeps.
     pub flight_bytes: u64,
@@ -31,7 +33,7 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
-    /// The plan of a stage.
+    /// The plan of a stage on a CPU.
     #[must_use]
     pub fn of(config: &StageConfig) -> Self {
         let sizes = Sizes::of(config);
@@ -60,6 +62,22 @@ impl StagePlan {
                 2 * u64::from(config.cut.bytes_per_token())
             },
         }
+    }
+
+    /// The plan of a stage on a GPU.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a stage that a GPU has no kernels for.
+    pub fn on_gpu(config: &StageConfig) -> Result<Self, Error> {
+        let (keeping, computing) = (Cost::of(config, false)?, Cost::of(config, true)?);
+        Ok(Self {
+            state_bytes: keeping.state,
+            flight_bytes: keeping.flight,
+            recomputed_flight_bytes: computing.flight,
+            work_bytes: keeping.work,
+            recomputing_work_bytes: computing.work,
+            ..Self::of(config)
+        })
     }
 
     /// Bytes with so many microbatches in flight.

@@ -1,9 +1,10 @@
 //! `iota stage`: what stages cost, told before anybody runs one.
 
+use clap::ValueEnum;
 use iota_trainer::StagePlan;
 use serde_json::json;
 
-use crate::cli::{StageCommand, StagePlanArgs};
+use crate::cli::{DeviceKind, StageCommand, StagePlanArgs};
 use crate::demo::view::{align, table};
 use crate::error::Result;
 use crate::outfit;
@@ -12,8 +13,8 @@ use crate::printer::Printer;
 use crate::protocol::manifest::Manifest;
 use crate::roles::run::stage_config;
 
-/// Devices by their memory, in GiB.
-const DEVICES: [(&str, u64); 7] = [
+/// GPUs by their memory, in GiB.
+const GPUS: [(&str, u64); 7] = [
     ("8 GiB", 8),
     ("RTX 4070 (12)", 12),
     ("RTX 4090 (24)", 24),
@@ -21,6 +22,18 @@ const DEVICES: [(&str, u64); 7] = [
     ("L40S (48)", 48),
     ("H100 (80)", 80),
     ("H200 (141)", 141),
+];
+
+/// Machines by theirs.
+const MACHINES: [(&str, u64); 8] = [
+    ("4 GiB", 4),
+    ("8 GiB", 8),
+    ("16 GiB", 16),
+    ("32 GiB", 32),
+    ("64 GiB", 64),
+    ("128 GiB", 128),
+    ("256 GiB", 256),
+    ("512 GiB", 512),
 ];
 
 /// Runs the verb.
@@ -39,14 +52,12 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
             preset::manifest(chosen, Choice::unbound(chosen))
         }
     };
-    let plans: Vec<(StagePlan, u64)> = (0..manifest.stages)
-        .map(|stage| {
-            let in_flight = args.in_flight.unwrap_or(manifest.flights(stage) as u64);
-            (StagePlan::of(&stage_config(&manifest, stage)), in_flight)
-        })
-        .collect();
+    let (kind, stages) = stages(&manifest, args.device)?;
+    let in_flight = |stage| args.in_flight.unwrap_or(manifest.flights(stage) as u64);
+    let plans: Vec<(StagePlan, u64)> =
+        stages.into_iter().zip(0..).map(|(plan, stage)| (plan, in_flight(stage))).collect();
     if args.json {
-        Printer::Text.line(as_json(&manifest, &plans, args.recompute))?;
+        Printer::Text.line(as_json(&manifest, kind, &plans, args.recompute))?;
         return Ok(());
     }
     let mut rows = table(&[
@@ -73,7 +84,7 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
             size(bytes),
             format!("{:.1}", plan.flops_per_token as f64 / 1e6),
             plan.wire_bytes_per_token.to_string(),
-            device(bytes).to_owned(),
+            device(kind, bytes).to_owned(),
         ]);
     }
     align(&mut rows);
@@ -83,16 +94,36 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
         Printer::Text.line(line.trim_end())?;
     }
     Printer::Text.line(format!(
-        "{} parameters in {} stages; microbatches of {microbatch} tokens; \
+        "{} parameters in {} stages; bytes as {}; microbatches of {microbatch} tokens; \
          codes {:.0}x smaller than bf16",
         millions(all),
         manifest.stages,
+        match kind {
+            DeviceKind::Cpu => "a CPU holds them",
+            DeviceKind::Cuda => "a GPU holds them",
+        },
         preset::compression(&manifest),
     ))?;
     Ok(())
 }
 
-fn as_json(manifest: &Manifest, plans: &[(StagePlan, u64)], recompute: bool) -> String {
+/// Plans for a kind of device: a GPU unless there are no kernels, or another is asked for.
+fn stages(manifest: &Manifest, asked: Option<DeviceKind>) -> Result<(DeviceKind, Vec<StagePlan>)> {
+    let configs = || (0..manifest.stages).map(|stage| stage_config(manifest, stage));
+    let on_gpu = || configs().map(|config| StagePlan::on_gpu(&config)).collect();
+    match (asked, on_gpu()) {
+        (None | Some(DeviceKind::Cuda), Ok(plans)) => Ok((DeviceKind::Cuda, plans)),
+        (Some(DeviceKind::Cuda), Err(error)) => Err(error).or_argument("no GPU computes this"),
+        _ => Ok((DeviceKind::Cpu, configs().map(|config| StagePlan::of(&config)).collect())),
+    }
+}
+
+fn as_json(
+    manifest: &Manifest,
+    kind: DeviceKind,
+    plans: &[(StagePlan, u64)],
+    recompute: bool,
+) -> String {
     let stages: Vec<_> = plans
         .iter()
         .map(|(plan, in_flight)| {
@@ -106,18 +137,23 @@ fn as_json(manifest: &Manifest, plans: &[(StagePlan, u64)], recompute: bool) -> 
                 "bytes": bytes,
                 "flops_per_token": plan.flops_per_token,
                 "wire_bytes_per_token": plan.wire_bytes_per_token,
-                "fits": device(bytes),
+                "fits": device(kind, bytes),
             })
         })
         .collect();
     let compression = preset::compression(manifest);
-    json!({"stages": stages, "compression": compression}).to_string()
+    let device = kind.to_possible_value().expect("no kind is hidden").get_name().to_owned();
+    json!({"device": device, "stages": stages, "compression": compression}).to_string()
 }
 
-/// The smallest device that holds so many bytes, and a tenth for what a driver keeps.
-fn device(bytes: u64) -> &'static str {
+/// The smallest device that holds so many bytes, and a tenth for what a driver or other programs keep.
+fn device(kind: DeviceKind, bytes: u64) -> &'static str {
     let fits = |(_, gib): &&(&str, u64)| bytes + bytes / 10 <= gib << 30;
-    DEVICES.iter().find(fits).map_or("no single device", |(name, _)| name)
+    let devices = match kind {
+        DeviceKind::Cpu => &MACHINES[..],
+        DeviceKind::Cuda => &GPUS,
+    };
+    devices.iter().find(fits).map_or("no single device", |(name, _)| name)
 }
 
 fn millions(count: u64) -> String {

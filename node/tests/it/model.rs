@@ -121,6 +121,12 @@ fn a_stage_is_planned_for_a_model_of_any_size() {
     };
     assert!(bytes("--in-flight 4") > bytes("--in-flight 1"));
     assert!(bytes("--in-flight 4") > bytes("--in-flight 4 --recompute"));
+    // A GPU keeps parameters in bf16 besides; the smallest preset is in f32, which it has no kernels for.
+    assert!(bytes("--device cuda") > bytes("--device cpu"));
+    let of_tiny = |args: &str| home.run(&format!("stage plan --preset tiny --json {args}"));
+    assert!(of_tiny("").stdout.contains(r#""device":"cpu""#));
+    let ran = of_tiny("--device cuda");
+    assert!(ran.code == Some(2) && ran.stderr.contains("f32"), "{ran:?}");
     let ran = home.run("stage plan");
     assert!(ran.code == Some(2) && ran.stderr.contains("--manifest"), "{ran:?}");
 }

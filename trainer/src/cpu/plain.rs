@@ -200,7 +200,7 @@ fn rotate(x: &Tensor, theta: f64) -> Result<Tensor> {
     Tensor::cat(&[&left, &right], 3)
 }
 
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use half::bf16;
@@ -213,7 +213,7 @@ pub(super) mod tests {
     use crate::gpu::{Gpu, emulated};
 
     /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
-    pub(in crate::cpu) fn stage() -> impl Strategy<Value = StageConfig> {
+    pub(crate) fn stage() -> impl Strategy<Value = StageConfig> {
         let sizes = (1_u32..4, 1_u32..3, 1_u32..5, 1_u32..40, 1_u32..4, 2_u32..80);
         (sizes, 2_u32..40, 0_u16..3, 1_u32..3, any::<u8>()).prop_map(
             |((groups, times, half, d_ffn, layers, context), vocab, stage, batch, seed)| {
@@ -395,7 +395,7 @@ pub(super) mod tests {
     }
 
     /// The same stage with heads that there are kernels for.
-    fn for_gpu(mut config: StageConfig) -> StageConfig {
+    pub(crate) fn for_gpu(mut config: StageConfig) -> StageConfig {
         let wider = [4, 12, 28][usize::from(config.seed[0]) % 3];
         let each = (config.model.d_model / config.model.heads * wider).next_multiple_of(8).min(128);
         config.model.d_model = each * config.model.heads;

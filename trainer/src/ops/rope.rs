@@ -29,7 +29,6 @@ impl Angles {
     }
 
     /// Cosines and sines, tokens, and pairs of a head.
-    #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn table(&self) -> (&[f32], &[f32], usize, usize) {
         (&self.cos, &self.sin, self.tokens, self.half)
     }
