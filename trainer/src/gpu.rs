@@ -6,7 +6,7 @@
 mod block;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod device;
+pub(crate) mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 mod engine;

@@ -76,11 +76,24 @@ pub(crate) fn cuda(root: &Path) -> Result<Option<PathBuf>, String> {
     std::fs::read(&pins).map_err(|error| error.to_string())?.hash(&mut hasher);
     let folder = cache.join(format!("iota/cuda-{:016x}", hasher.finish()));
     python(&pins, &folder)?;
+    toolkit(&folder, "bin/nvcc").map(Some)
+}
+
+/// The folder with cuBLAS, which PyTorch brings along.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn cublas(root: &Path) -> Result<PathBuf, String> {
+    Ok(toolkit(&torch(root)?, "lib/libcublas.so.13")?.join("lib"))
+}
+
+/// Where an environment has its part of CUDA, which is to hold a file.
+fn toolkit(folder: &Path, file: &str) -> Result<PathBuf, String> {
     let packages = folder.join("lib");
     let versions = std::fs::read_dir(&packages).map_err(|error| error.to_string())?;
-    let homes = versions.flatten().map(|entry| entry.path().join("site-packages/nvidia/cu13"));
-    let home = homes.into_iter().find(|home| home.join("bin/nvcc").exists());
-    home.map(Some).ok_or_else(|| format!("no nvcc in {}", packages.display()))
+    let mut homes = versions.flatten().map(|entry| entry.path().join("site-packages/nvidia/cu13"));
+    let home = homes.find(|home| home.join(file).exists());
+    home.ok_or_else(|| format!("no {file} in {}", packages.display()))
 }
 
 /// A virtual environment with the packages of a requirements file.

@@ -60,6 +60,8 @@ pub(crate) fn compare(root: &Path, cargo: &mut Command, rest: &[String]) -> Resu
         Runner { name: "iota", task: task.into(), command, runs: Vec::new() }
     };
     let mut runners = Vec::new();
+    // The same cuBLAS for both.
+    let cublas = on_gpu.then(|| clients::cublas(root)).transpose().map_err(anyhow::Error::msg)?;
     if on_gpu {
         for (batch, context) in [("8", "800"), ("4", "2048")] {
             let task = format!("{batch} x {context}");
@@ -78,7 +80,7 @@ pub(crate) fn compare(root: &Path, cargo: &mut Command, rest: &[String]) -> Resu
     for round in 1..=ROUNDS {
         for runner in &mut runners {
             say(&format!("round {round} of {ROUNDS}: {} {}", runner.name, runner.task));
-            runner.runs.push(measure(&runner.command)?);
+            runner.runs.push(measure(&runner.command, cublas.as_deref())?);
         }
     }
     show(&runners);
@@ -123,10 +125,11 @@ fn show(runners: &[Runner]) {
     }
 }
 
-fn measure(command: &[String]) -> Result<Figures> {
+fn measure(command: &[String], libraries: Option<&Path>) -> Result<Figures> {
     let [program, args @ ..] = command else { unreachable!("a command has a program") };
-    let ran = Command::new(program).args(args).stdin(Stdio::null()).output();
-    let ran = ran.with_context(|| format!("cannot start {program}"))?;
+    let mut run = Command::new(program);
+    run.args(args).stdin(Stdio::null()).envs(libraries.map(|folder| ("LD_LIBRARY_PATH", folder)));
+    let ran = run.output().with_context(|| format!("cannot start {program}"))?;
     let text = String::from_utf8_lossy(&ran.stdout);
     let why = String::from_utf8_lossy(&ran.stderr);
     ensure!(ran.status.success(), "`{}` failed:\n{why}", command.join(" "));

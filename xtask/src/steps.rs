@@ -134,9 +134,11 @@ pub(crate) fn gpu() -> Result<()> {
     let home = clients::cuda(&root()).map_err(anyhow::Error::msg)?;
     let mut test = cargo(&["test", "--release", "--locked", "-p", "iota-trainer", "--lib"]);
     test.args(["--features", "cuda", "gpu"]).env("IOTA_TEST_GPU", "1");
-    // Where the toolkit is PyPI's, cuBLAS is looked for beside it first.
-    test.envs(home.iter().map(|home| ("LD_LIBRARY_PATH", home.join("lib"))));
-    test.envs(home.map(|home| ("CUDA_HOME", home)));
+    if let Some(home) = home {
+        // A toolkit that was installed has cuBLAS, too.
+        let cublas = clients::cublas(&root()).map_err(anyhow::Error::msg)?;
+        test.env("CUDA_HOME", home).env("LD_LIBRARY_PATH", cublas);
+    }
     anyhow::ensure!(one(test)?.failed == 0, "tests on the GPU failed");
     Ok(())
 }

@@ -210,6 +210,7 @@ pub(crate) mod tests {
     use crate::config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
     use crate::cpu::Cpu;
     use crate::engine::{Engine, Weights};
+    use crate::gpu::device::Device;
     use crate::gpu::{Gpu, emulated};
 
     /// Stages of all shapes, odd sizes among them, also longer than a block of queries.
@@ -422,6 +423,41 @@ pub(crate) mod tests {
         }
     }
 
+    /// Steps, moments, versions that are held on to, and going on from what was read.
+    fn steps_as_the_cpu_does<D: Device>(config: &StageConfig, of: impl Fn() -> Gpu<D>) {
+        let case = Case::new(config);
+        let mut cpu = Cpu::<bf16>::new(Model::new(config), false);
+        let mut gpu = of();
+        let start = gpu.params().to_vec();
+        assert!(start == cpu.params());
+        let old = gpu.weights();
+        let before = case.output(config, &gpu, &old);
+        let adam = AdamConfig { lr_micro: 1000, beta1_milli: 900, beta2_milli: 950, ..config.adam };
+        for step in 1..=2 {
+            case.steps(config, &mut cpu, &adam, step);
+            case.steps(config, &mut gpu, &adam, step);
+        }
+        // Some entries of a gradient are so small that rounding turns them, and AdamW steps all alike.
+        let moved = |params: &[f32]| -> Vec<f32> {
+            params.iter().zip(&start).map(|(a, b)| a - b).collect()
+        };
+        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+        assert!(error(&moved(gpu.params()), &wide(&moved(cpu.params()))) < 0.5);
+        for (found, expected) in gpu.moments().iter().zip(cpu.moments()) {
+            assert!(error(found, &wide(&expected)) < 0.2);
+        }
+        assert!(before == case.output(config, &gpu, &old), "versions in flight stay");
+        let (params, [m, v]) = (gpu.params().to_vec(), gpu.moments());
+        let after = case.output(config, &gpu, &gpu.weights());
+        let mut again = of();
+        again.load(&params, Some([&m, &v])).unwrap();
+        assert!(again.params() == params && again.moments() == [m, v]);
+        assert!(after == case.output(config, &again, &again.weights()));
+        assert!(after == case.output(config, &gpu, &gpu.upload(&params).unwrap()));
+        cpu.load(&params, None).unwrap();
+        assert!(error(&after, &wide(&case.output(config, &cpu, &cpu.weights()))) < 3e-2);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
@@ -432,39 +468,9 @@ pub(crate) mod tests {
             Case::new(&config).check(&config, kernels, 3e-2);
         }
 
-        /// Steps, moments, versions that are held on to, and going on from what was read.
         #[test]
         fn kernels_step_as_the_cpu_does(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
-            let case = Case::new(&config);
-            let model = || Model::new(&config);
-            let mut cpu = Cpu::<bf16>::new(model(), false);
-            let mut gpu = Gpu::new(emulated::device(), model(), false).unwrap();
-            let start = gpu.params().to_vec();
-            prop_assert_eq!(&start[..], cpu.params());
-            let old = gpu.weights();
-            let before = case.output(&config, &gpu, &old);
-            let adam = AdamConfig { lr_micro: 1000, beta1_milli: 900, beta2_milli: 950, ..config.adam };
-            for step in 1..=2 {
-                case.steps(&config, &mut cpu, &adam, step);
-                case.steps(&config, &mut gpu, &adam, step);
-            }
-            // Some entries of a gradient are so small that rounding turns them, and AdamW steps all alike.
-            let moved = |params: &[f32]| -> Vec<f32> { params.iter().zip(&start).map(|(a, b)| a - b).collect() };
-            let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
-            prop_assert!(error(&moved(gpu.params()), &wide(&moved(cpu.params()))) < 0.5);
-            for (found, expected) in gpu.moments().iter().zip(cpu.moments()) {
-                prop_assert!(error(found, &wide(&expected)) < 0.2);
-            }
-            prop_assert_eq!(before, case.output(&config, &gpu, &old), "versions in flight stay");
-            let (params, [m, v]) = (gpu.params().to_vec(), gpu.moments());
-            let after = case.output(&config, &gpu, &gpu.weights());
-            let mut again = Gpu::new(emulated::device(), model(), false).unwrap();
-            again.load(&params, Some([&m, &v])).unwrap();
-            prop_assert!(again.params() == params && again.moments() == [m, v]);
-            prop_assert_eq!(&after, &case.output(&config, &again, &again.weights()));
-            prop_assert_eq!(&after, &case.output(&config, &gpu, &gpu.upload(&params).unwrap()));
-            cpu.load(&params, None).unwrap();
-            prop_assert!(error(&after, &wide(&case.output(&config, &cpu, &cpu.weights()))) < 3e-2);
+            steps_as_the_cpu_does(&config, || Gpu::new(emulated::device(), Model::new(&config), false).unwrap());
         }
 
         #[cfg(feature = "cuda")]
@@ -475,6 +481,7 @@ pub(crate) mod tests {
                     Gpu::new(crate::gpu::open(0).unwrap(), model, recomputes).unwrap()
                 };
                 Case::new(&config).check(&config, cuda, 3e-2);
+                steps_as_the_cpu_does(&config, || cuda(Model::new(&config), false));
             }
         }
     }
