@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use iota_chain::wallet::{Password, Wallet, WalletError};
 use iota_chain::{Client, ConnectError, Keypair};
+use iota_trainer::StagePlan;
 
 use crate::cli::ChainArgs;
 use crate::error::{Context, Error, Result};
 use crate::protocol::manifest::Manifest;
+use crate::roles::run::stage_config;
 use crate::settings::{Surroundings, WalletPlace};
 
+/// Snapshots of an epoch that must fit into a node's store, beside what else is in it.
+const SNAPSHOTS: u64 = 8;
 /// How long a chain may take to answer.
 const CONNECT: Duration = Duration::from_secs(20);
 
@@ -144,4 +148,32 @@ pub fn manifest(path: &Path) -> Result<Manifest> {
     Manifest::from_toml(&text)
         .or_argument(format!("cannot use the manifest {shown}"))
         .map_err(|error| error.hint(hint))
+}
+
+/// Reads the manifest of a run that this node can take part in.
+///
+/// # Errors
+/// As [`manifest`], and for a run whose stages are too large for nodes.
+pub fn runnable(path: &Path) -> Result<Manifest> {
+    let manifest = manifest(path)?;
+    check_size(&manifest)?;
+    Ok(manifest)
+}
+
+/// Refuses a model whose snapshots of an epoch do not fit into what a node keeps for its peers.
+///
+/// # Errors
+/// Naming the stage that is too large.
+pub fn check_size(manifest: &Manifest) -> Result<()> {
+    for stage in 0..manifest.stages {
+        let params = StagePlan::of(&stage_config(manifest, stage)).params;
+        // Parameters and two moments, in the snapshot at the start and some after it.
+        if params.saturating_mul(12 * SNAPSHOTS) > iota_p2p::limits::MAX_STORE_BYTES as u64 {
+            return Err(Error::argument(format!(
+                "stage {stage} has {params} parameters: its snapshots are more than a node keeps"
+            ))
+            .hint("cut the model into more `--stages`; `iota stage plan` shows their sizes"));
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The settings of runs, by the size of the model. `iota demo` runs the smallest, which two cores train in
-//! ninety seconds; `iota run init` writes any of them for an owner to change.
+//! ninety seconds; `iota stage plan` plans them all; `iota run init` writes those whose stages nodes can
+//! keep, for an owner to change.
 
 use clap::ValueEnum;
 use iota_trainer::{DatasetManifest, Precision};
@@ -78,12 +79,8 @@ impl Choice {
     }
 }
 
-/// The phases of the smallest preset's epochs, in blocks.
+/// The phases of the preset's epochs, in blocks.
 pub const PHASES: Phases = Phases { train: 18, commit: 3, audit: 14, merge: 5, settle: 6 };
-
-/// The phases of an epoch of 360 blocks. A stage of half a billion parameters is merged over lines of
-/// 100 Mbit/s in about a third of what Merge has.
-const TEMPO: Phases = Phases { train: 260, commit: 5, audit: 45, merge: 40, settle: 10 };
 
 /// The manifest of a small run.
 pub fn small(choice: Choice) -> Manifest {
@@ -176,25 +173,7 @@ pub fn manifest(preset: Preset, choice: Choice) -> Manifest {
     let cut =
         Cut { width, bits: 4, residual: true, token_width: model.d_model / 32, token_span: 4 };
     let adam = Adam { lr_micro: 300, weight_decay_milli: 100, warmup_steps: 100, ..base.adam };
-    Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..paced(base) }
-}
-
-/// The pace of a run over the internet: an epoch is a subnet's usual tempo, 72 minutes.
-fn paced(base: Manifest) -> Manifest {
-    Manifest {
-        phases: TEMPO,
-        draw_guard: 10,
-        member_quorum: 3,
-        max_draws: 4_096,
-        max_in_flight: 8,
-        // Codes of some hundred KiB over three to 23 home lines.
-        hop_timeout_ms: 30_000,
-        // A snapshot is 12 bytes a parameter, and what an audit repeats is what lies between two.
-        snapshot_every: 128,
-        audit: AuditRules { audit_all_up_to: 16, ..base.audit },
-        outer: Outer { lr_milli: 700, momentum_milli: 900 },
-        ..base
-    }
+    Manifest { model, cut, adam, batch: 4, inner_microbatches: 4, ..base }
 }
 
 /// Makes a manifest one for a dataset: its hash, its context, and a vocabulary that holds its tokens.
@@ -246,7 +225,6 @@ mod tests {
             let all: f64 = (0..manifest.stages).map(params).sum();
             assert!((all / size - 1.0).abs() < 0.02, "{preset:?}: {all}");
             assert!(*preset == Preset::Tiny || compression(&manifest) == 64.0);
-            assert!(*preset == Preset::Tiny || manifest.phases.total() == 360);
         }
     }
 }

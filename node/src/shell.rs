@@ -58,7 +58,7 @@ pub(crate) const AXON_VERSION: u32 = 1;
 pub async fn run(role: Role, settings: &RoleSettings, stop: CancellationToken) -> Result<()> {
     let printer = Printer::new(settings.json);
     let hotkey = outfit::hotkey(&settings.wallet)?;
-    let manifest = outfit::manifest(&settings.manifest)?;
+    let manifest = outfit::runnable(&settings.manifest)?;
     let dataset = Arc::new(read_text(settings, &manifest)?);
     let client = outfit::connect(&settings.chain).await?;
     check_run(&client, settings, &manifest, &hotkey).await?;

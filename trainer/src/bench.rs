@@ -1,9 +1,12 @@
 //! Every operation of a block by itself, at the sizes of the model that benches train, for
 //! `cargo bench -p iota-trainer --bench ops`. No part of the crate's interface.
 
+use std::hint::black_box;
+
 use half::bf16;
 
 use crate::adam::{Moments, Rule, Segment, Update, norm as length};
+use crate::code::{code_values, encode};
 use crate::config::{AdamConfig, Precision};
 use crate::ops::attention::{Gradients, Heads, Inputs};
 use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
@@ -50,6 +53,7 @@ pub fn all() -> Vec<Op> {
     let mut ops = vec![copy()];
     with::<f32>(&mut ops);
     with::<bf16>(&mut ops);
+    ops.extend(codes());
     ops.extend([gradient_norm(), adam()]);
     ops
 }
@@ -179,10 +183,25 @@ fn head<T: Value>(ops: &mut Vec<Op>, kind: &str) {
     ));
 }
 
+/// What a cut of 4 bits does to as many values as the stream has.
+fn codes() -> [Op; 2] {
+    let values = values::<f32>(N * D);
+    let code = encode(&values, D, 4).expect("values are finite");
+    let floor = Floor::Bytes(bytes::<f32>(N * D) + code.len() as u64);
+    [
+        op("encode, 4 bits", floor, move || {
+            black_box(encode(&values, D, 4).is_ok());
+        }),
+        op("decode, 4 bits", floor, move || {
+            black_box(code_values(&code).is_ok());
+        }),
+    ]
+}
+
 fn gradient_norm() -> Op {
     let gradient = values::<f32>(PARAMS);
     op("gradient norm", Floor::Bytes(bytes::<f32>(PARAMS)), move || {
-        std::hint::black_box(length(&gradient));
+        black_box(length(&gradient));
     })
 }
 

@@ -15,17 +15,17 @@
 //! distortion", IRE Trans. 6, 1960); -128, with all levels 0, is a row of zeros.
 //! Decoding is strict: exact length, finite values, no mantissa -128, no bit set that means nothing.
 
+mod rows;
+
+use rows::{MAX_EXPONENT, eight, from_eight, from_levels, levels, power, read, write};
+
 use crate::Error;
+use crate::ops::simd::vectorized;
 
 /// First byte of every code.
 const MAGIC: u8 = 0xC0;
 /// Bytes before the body.
 const HEADER: usize = 10;
-/// Exponents lie within this magnitude.
-const MAX_EXPONENT: i32 = 100;
-/// The exponent of a row of zeros where values are levels.
-const ZEROS: i8 = i8::MIN;
-
 /// A decoded code.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Code {
@@ -63,128 +63,32 @@ pub fn encode(values: &[f32], width: usize, bits: u32) -> Result<Vec<u8>, Error>
         _ => return Err(Error::Input(format!("no code has {bits} bits"))),
     };
     // NaN is beyond any limit.
-    if !values.iter().all(|value| value.abs() <= limit) {
+    let within = |values: &[f32]| values.iter().fold(true, |all, v| all & (v.abs() <= limit));
+    if !vectorized(|| values.chunks(1024).all(within)) {
         return Err(Error::Diverged("a code"));
     }
-    if width == 0 || !values.len().is_multiple_of(width) {
+    if width == 0 || values.is_empty() || !values.len().is_multiple_of(width) {
         return Err(Error::Input(format!("{} values are no rows of {width}", values.len())));
     }
     let rows = values.len() / width;
-    let mut bytes = Vec::with_capacity(HEADER + rows * row_bytes(width as u32, bits) as usize);
+    let body = rows * row_bytes(width as u32, bits) as usize;
+    let mut bytes = Vec::with_capacity(HEADER + body);
     bytes.extend([MAGIC, bits as u8]);
     bytes.extend((rows as u32).to_le_bytes());
     bytes.extend((width as u32).to_le_bytes());
+    if bits == 32 {
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        return Ok(bytes);
+    }
+    bytes.resize(HEADER + body, 0);
+    let (scales, body) = bytes[HEADER..].split_at_mut(rows);
     match bits {
-        32 => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
-        8 => {
-            let exponents: Vec<i32> = values.chunks(width).map(exponent).collect();
-            bytes.extend(exponents.iter().map(|exponent| *exponent as i8 as u8));
-            for (row, exponent) in values.chunks(width).zip(exponents) {
-                let scale = power(-exponent);
-                bytes.extend(row.iter().map(|v| (v * scale).round_ties_even() as i8 as u8));
-            }
-        }
-        _ => {
-            let scales: Vec<i8> = values.chunks(width).map(half_exponent).collect();
-            bytes.extend(scales.iter().map(|scale| *scale as u8));
-            for (row, scale) in values.chunks(width).zip(scales) {
-                pack(row, scale, bits, &mut bytes);
-            }
-        }
+        8 => write(values, width, scales, body, eight),
+        4 => write(values, width, scales, body, levels::<4>),
+        2 => write(values, width, scales, body, levels::<2>),
+        _ => write(values, width, scales, body, levels::<1>),
     }
     Ok(bytes)
-}
-
-/// The distance between levels, where values have a mean square of 1.
-fn step(bits: u32) -> f32 {
-    match bits {
-        1 => 1.596,
-        2 => 0.9957,
-        _ => 0.3352,
-    }
-}
-
-/// What a row's root mean square is nearest to, as the exponent of a half power of two.
-fn half_exponent(row: &[f32]) -> i8 {
-    let square = row.iter().map(|value| value * value).sum::<f32>() / row.len() as f32;
-    if square < power(-MAX_EXPONENT) {
-        return ZEROS;
-    }
-    let exponent = (square.to_bits() >> 23) as i32 - 127;
-    let mantissa = square * power(-exponent);
-    // The nearest power of two of a square is that of half of it of a root.
-    let nearest = exponent + i32::from(mantissa >= std::f32::consts::SQRT_2);
-    nearest.clamp(-MAX_EXPONENT, MAX_EXPONENT) as i8
-}
-
-/// 2^(exponent / 2).
-fn half_power(exponent: i32) -> f32 {
-    let rest = if exponent.rem_euclid(2) == 1 { std::f32::consts::SQRT_2 } else { 1.0 };
-    power(exponent.div_euclid(2)) * rest
-}
-
-/// Appends a row of levels.
-fn pack(row: &[f32], scale: i8, bits: u32, bytes: &mut Vec<u8>) {
-    let each = 8 / bits as usize;
-    let half = (1 << (bits - 1)) as f32;
-    let unit = if scale == ZEROS { 0.0 } else { 1.0 / (step(bits) * half_power(scale.into())) };
-    for values in row.chunks(each) {
-        let mut byte = 0;
-        for (at, value) in values.iter().enumerate() {
-            let level = (value * unit).floor().clamp(-half, half - 1.0) + half;
-            let level = if scale == ZEROS { 0 } else { level as u8 };
-            byte |= level << (at as u32 * bits);
-        }
-        bytes.push(byte);
-    }
-}
-
-/// Reads a row of levels.
-fn unpack(
-    row: &[u8],
-    scale: i8,
-    bits: u32,
-    width: usize,
-    values: &mut Vec<f32>,
-) -> Result<(), Error> {
-    let bad = |what: &str| Error::Input(format!("not a code: {what}"));
-    let each = 8 / bits as usize;
-    let half = (1 << (bits - 1)) as f32;
-    let is_zero = scale == ZEROS;
-    if !is_zero && i32::from(scale).abs() > MAX_EXPONENT {
-        return Err(bad("exponent out of range"));
-    }
-    let unit = if is_zero { 0.0 } else { step(bits) * half_power(scale.into()) };
-    let mask = ((1u16 << bits) - 1) as u8;
-    for at in 0..width {
-        let level = row[at / each] >> (at % each * bits as usize) & mask;
-        if is_zero && level != 0 {
-            return Err(bad("levels in a row of zeros"));
-        }
-        values.push((f32::from(level) + 0.5 - half) * unit);
-    }
-    let used = width % each * bits as usize;
-    if used > 0 && row[width / each] >> used != 0 {
-        return Err(bad("bits that mean nothing"));
-    }
-    Ok(())
-}
-
-/// The least exponent at which a row fits into int8.
-fn exponent(row: &[f32]) -> i32 {
-    let greatest = row.iter().fold(0f32, |greatest, value| greatest.max(value.abs()));
-    if greatest < power(-MAX_EXPONENT) {
-        return -MAX_EXPONENT;
-    }
-    // log2 of the magnitude from the bits: exact, unlike a logarithm.
-    let magnitude = ((greatest.to_bits() >> 23) & 0xff) as i32 - 127;
-    let guess = (magnitude - 6).clamp(-MAX_EXPONENT, MAX_EXPONENT);
-    if (greatest * power(-guess)).round_ties_even() <= 127.0 { guess } else { guess + 1 }
-}
-
-/// 2^exponent for exponents within the range of codes.
-fn power(exponent: i32) -> f32 {
-    f32::from_bits(((127 + exponent) as u32) << 23)
 }
 
 /// Decodes strictly.
@@ -195,23 +99,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Code, Error> {
     let bad = |what: &str| Error::Input(format!("not a code: {what}"));
     let (rows, width, bits) = header(bytes)?;
     let body = &bytes[HEADER..];
-    let count = rows.checked_mul(width).ok_or_else(|| bad("too large"))?;
-    if bits < 8 {
-        let each = width.div_ceil(8 / bits as usize);
-        if Some(body.len()) != each.checked_add(1).and_then(|each| each.checked_mul(rows)) {
-            return Err(bad("wrong length"));
-        }
-        let (scales, levels) = body.split_at(rows);
-        let mut values = Vec::with_capacity(count);
-        for (scale, row) in scales.iter().zip(levels.chunks(each)) {
-            unpack(row, *scale as i8, bits, width, &mut values)?;
-        }
-        return Ok(Code { rows, width, bits, values });
+    // Of a row, besides its scale; sizes are whatever somebody sent.
+    let each = match bits {
+        32 => width.checked_mul(4),
+        _ => Some(width.div_ceil(8 / bits as usize)),
+    };
+    let scales = if bits == 32 { 0 } else { rows };
+    let whole =
+        each.and_then(|each| each.checked_mul(rows)).and_then(|all| all.checked_add(scales));
+    if whole != Some(body.len()) {
+        return Err(bad("wrong length"));
     }
     if bits == 32 {
-        if Some(body.len()) != count.checked_mul(4) {
-            return Err(bad("wrong length"));
-        }
         let values: Vec<f32> =
             body.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         if values.iter().any(|value| !value.is_finite()) {
@@ -219,24 +118,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Code, Error> {
         }
         return Ok(Code { rows, width, bits, values });
     }
-    if Some(body.len()) != count.checked_add(rows) {
-        return Err(bad("wrong length"));
+    let (scales, body) = body.split_at(rows);
+    // As long as the bytes that are there say.
+    let mut values = vec![0.0; rows * width];
+    match bits {
+        8 => read(scales, body, width, &mut values, from_eight),
+        4 => read(scales, body, width, &mut values, from_levels::<4>),
+        2 => read(scales, body, width, &mut values, from_levels::<2>),
+        _ => read(scales, body, width, &mut values, from_levels::<1>),
     }
-    let (exponents, mantissas) = body.split_at(rows);
-    let mut values = Vec::with_capacity(count);
-    for (exponent, row) in exponents.iter().zip(mantissas.chunks(width)) {
-        let exponent = i32::from(*exponent as i8);
-        if exponent.abs() > MAX_EXPONENT {
-            return Err(bad("exponent out of range"));
-        }
-        for mantissa in row {
-            let mantissa = *mantissa as i8;
-            if mantissa == i8::MIN {
-                return Err(bad("mantissa out of range"));
-            }
-            values.push(f32::from(mantissa) * power(exponent));
-        }
-    }
+    .map_err(bad)?;
     Ok(Code { rows, width, bits, values })
 }
 
@@ -289,121 +180,4 @@ pub fn scrambled_code(bytes: &[u8], mut random: impl FnMut() -> u64) -> Result<V
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn int8_keeps_values_within_half_a_step_of_their_row(
-            values in prop::collection::vec(-1e6f32..1e6, 12),
-            scale in -20i32..20,
-        ) {
-            let values: Vec<f32> = values.iter().map(|value| value * power(scale)).collect();
-            let bytes = encode(&values, 4, 8).unwrap();
-            prop_assert_eq!(bytes.len(), HEADER + 3 + 12);
-            let decoded = decode(&bytes).unwrap();
-            for (row, back) in values.chunks(4).zip(decoded.values.chunks(4)) {
-                let greatest = row.iter().fold(0f32, |g, v| g.max(v.abs()));
-                for (value, back) in row.iter().zip(back) {
-                    prop_assert!((value - back).abs() <= greatest / 126.0, "{} {}", value, back);
-                }
-            }
-            // Decoded values are exactly representable, so a second trip changes nothing.
-            prop_assert_eq!(encode(&decoded.values, 4, 8).unwrap(), bytes);
-        }
-
-        /// What Max's uniform quantizers lose of a normal variable, in parts of its variance: 0.363, 0.119
-        /// and 0.0115; scales that are half powers of two lose a little more.
-        #[test]
-        fn few_bits_lose_as_little_as_they_must(seed: u64, scale in -40i32..30) {
-            let mut state = seed;
-            let mut uniform = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-            };
-            // The sum of twelve is near normal, with variance 1.
-            let values: Vec<f32> =
-                (0..4096).map(|_| (0..12).map(|_| uniform()).sum::<f32>() * power(scale)).collect();
-            let length = |of: &mut dyn Iterator<Item = f32>| of.map(|v| f64::from(v).powi(2)).sum::<f64>();
-            for (bits, most) in [(1, 0.40), (2, 0.15), (4, 0.017)] {
-                let bytes = encode(&values, 64, bits).unwrap();
-                prop_assert_eq!(bytes.len(), HEADER + 64 * row_bytes(64, bits) as usize);
-                let back = decode(&bytes).unwrap().values;
-                let lost = length(&mut values.iter().zip(&back).map(|(a, b)| a - b));
-                let share = lost / length(&mut values.iter().copied());
-                prop_assert!(share < most, "{} of {} bits", share, bits);
-            }
-        }
-
-        /// Every finite value, down to the subnormal and up to the greatest.
-        #[test]
-        fn what_is_encoded_can_be_decoded(
-            values in prop::collection::vec(prop::num::f32::ANY, 1..9),
-            bits in prop::sample::select(vec![32, 8, 4, 2, 1]),
-        ) {
-            match encode(&values, 1, bits) {
-                Ok(bytes) => prop_assert_eq!(decode(&bytes).unwrap().rows, values.len()),
-                Err(error) => prop_assert!(matches!(error, Error::Diverged(_))),
-            }
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = decode(&bytes);
-            let mut bytes = bytes;
-            if bytes.len() > 2 {
-                bytes[0] = MAGIC;
-                bytes[1] = [32, 8, 4, 2, 1][usize::from(bytes[1]) % 5];
-                let _ = decode(&bytes);
-            }
-        }
-    }
-
-    #[test]
-    fn truncated_oversized_and_non_finite_codes_are_refused() {
-        let good = encode(&[1.0, -2.0, 3.0, 0.5], 2, 8).unwrap();
-        assert_eq!(decode(&good).unwrap().values, [1.0, -2.0, 3.0, 0.5]);
-        assert!(decode(&good[..good.len() - 1]).is_err());
-        assert!(decode(&[good.clone(), vec![0]].concat()).is_err());
-        let mut huge = good;
-        huge[2..6].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(decode(&huge).is_err());
-        let mut float = encode(&[1.0, 2.0], 2, 32).unwrap();
-        let end = float.len();
-        float[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-        assert!(decode(&float).is_err());
-        assert!(matches!(encode(&[f32::INFINITY], 1, 8), Err(Error::Diverged(_))));
-        assert!(matches!(encode(&[f32::NAN], 1, 32), Err(Error::Diverged(_))));
-        let greatest = 127.0 * power(MAX_EXPONENT);
-        assert_eq!(decode(&encode(&[greatest], 1, 8).unwrap()).unwrap().values, [greatest]);
-        assert!(matches!(encode(&[greatest.next_up()], 1, 8), Err(Error::Diverged(_))));
-    }
-
-    #[test]
-    fn packed_rows_have_one_form() {
-        let good = encode(&[1.0, -2.0, 3.0, 0.0, 0.0, 0.0], 3, 2).unwrap();
-        assert_eq!(good.len(), HEADER + 4);
-        assert_eq!(decode(&good).unwrap().values[3..], [0.0; 3]);
-        for (at, byte) in [(HEADER, 101), (HEADER, 0x80), (HEADER + 2, 0x40), (HEADER + 3, 1)] {
-            let mut bad = good.clone();
-            bad[at] = byte;
-            assert!(decode(&bad).is_err(), "byte {at}");
-        }
-        assert!(encode(&[1.0], 1, 3).is_err());
-    }
-
-    #[test]
-    fn hostile_forms_have_the_shape_of_honest_ones() {
-        let good = encode(&[1.0, -2.0, 3.0, 0.5], 2, 8).unwrap();
-        assert_eq!(code_values(&zeroed_code(&good).unwrap()).unwrap(), [0.0; 4]);
-        let mut state = 1u64;
-        let scrambled = scrambled_code(&good, || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            state
-        });
-        let scrambled = scrambled.unwrap();
-        assert_eq!(scrambled.len(), good.len());
-        assert_ne!(scrambled, good);
-    }
-}
+mod tests;

@@ -3,6 +3,8 @@
 //! The engine knows a [`device::Device`] alone. One is CUDA; another, in tests, runs the same kernels' source
 //! on the CPU.
 
+#[cfg(test)]
+mod audited;
 mod block;
 #[cfg(feature = "cuda")]
 mod cuda;

@@ -14,9 +14,11 @@ pub struct StagePlan {
     pub params: u64,
     /// Of them, entries of matrices that every token is multiplied with.
     pub multiplied: u64,
-    /// Bytes of parameters, moments and two gradients; and, but for a tail, of the parameters again, which
-    /// microbatches in flight hold on to while a step is taken.
+    /// Bytes of parameters, moments and two gradients.
     pub state_bytes: u64,
+    /// Bytes of parameters of another version, which microbatches in flight hold on to while steps are
+    /// taken; none at a tail.
+    pub version_bytes: u64,
     /// Bytes that each microbatch in flight keeps.
     pub flight_bytes: u64,
     /// Likewise, where activations are computed again.
@@ -50,7 +52,8 @@ impl StagePlan {
         Self {
             params,
             multiplied,
-            state_bytes: params * 4 * if config.is_tail() { 5 } else { 6 },
+            state_bytes: params * 4 * 5,
+            version_bytes: if config.is_tail() { 0 } else { params * 4 },
             flight_bytes: sizes.ends() + sizes.layers * sizes.block(),
             recomputed_flight_bytes: sizes.ends(),
             work_bytes: sizes.work(),
@@ -72,6 +75,7 @@ impl StagePlan {
         let (keeping, computing) = (Cost::of(config, false)?, Cost::of(config, true)?);
         Ok(Self {
             state_bytes: keeping.state,
+            version_bytes: keeping.version,
             flight_bytes: keeping.flight,
             recomputed_flight_bytes: computing.flight,
             work_bytes: keeping.work,
@@ -80,11 +84,19 @@ impl StagePlan {
         })
     }
 
-    /// Bytes with so many microbatches in flight.
+    /// Bytes with so many microbatches in flight, of which a step takes `per_step`.
     #[must_use]
-    pub fn bytes(&self, in_flight: u64, recompute: bool) -> u64 {
+    pub fn bytes(&self, in_flight: u64, per_step: u64, recompute: bool) -> u64 {
         let flights = in_flight.saturating_mul(self.flight(recompute)).min(1 << 60);
-        self.state_bytes + self.work(recompute) + flights
+        let state =
+            self.state_bytes.saturating_add(self.versions(in_flight, per_step)).min(1 << 60);
+        state + self.work(recompute) + flights
+    }
+
+    /// Bytes of the versions that so many microbatches in flight hold on to: each step makes one.
+    #[must_use]
+    pub fn versions(&self, in_flight: u64, per_step: u64) -> u64 {
+        self.version_bytes.saturating_mul(in_flight.div_ceil(per_step.max(1)))
     }
 
     /// Bytes of a microbatch in flight.

@@ -143,17 +143,26 @@ impl Stage {
     /// As [`Stage::new`].
     pub fn with(config: &StageConfig, options: Options) -> Result<Self, Error> {
         config.validate()?;
-        Ok(Self {
+        Ok(Self::computed_by(config, options, options.device.engine(config, options)?))
+    }
+
+    /// Likewise, of a valid configuration, by an engine of it.
+    pub(crate) fn computed_by(
+        config: &StageConfig,
+        options: Options,
+        engine: Box<dyn Engine>,
+    ) -> Self {
+        Self {
             config: *config,
             options,
-            engine: options.device.engine(config, options)?,
+            engine,
             count: Model::new(config).count(),
             versions: VecDeque::new(),
             version: 0,
             rate: 1.0,
             accumulated: 0,
             era: next_era(),
-        })
+        }
     }
 
     /// Number of parameters.

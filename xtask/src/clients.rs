@@ -5,6 +5,7 @@
 //! no network. Tests find them through [`VARIABLE`]; for what cannot be installed the reason is
 //! printed and its tests say so and pass.
 
+use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -79,12 +80,15 @@ pub(crate) fn cuda(root: &Path) -> Result<Option<PathBuf>, String> {
     toolkit(&folder, "bin/nvcc").map(Some)
 }
 
-/// The folder with cuBLAS, which PyTorch brings along.
+/// `LD_LIBRARY_PATH` with the folder of cuBLAS, which PyTorch brings along, before all others.
 ///
 /// # Errors
 /// Why there is none.
-pub(crate) fn cublas(root: &Path) -> Result<PathBuf, String> {
-    Ok(toolkit(&torch(root)?, "lib/libcublas.so.13")?.join("lib"))
+pub(crate) fn cublas(root: &Path) -> Result<OsString, String> {
+    let own = toolkit(&torch(root)?, "lib/libcublas.so.13")?.join("lib");
+    let given = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let others = std::env::split_paths(&given).filter(|path| !path.as_os_str().is_empty());
+    std::env::join_paths(std::iter::once(own).chain(others)).map_err(|error| error.to_string())
 }
 
 /// Where an environment has its part of CUDA, which is to hold a file.

@@ -3,6 +3,7 @@
 //! Programs take turns, so that what else the machine does meets all of them; figures are medians over
 //! the rounds. PyTorch comes from PyPI, once, into the user's cache.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -125,7 +126,7 @@ fn show(runners: &[Runner]) {
     }
 }
 
-fn measure(command: &[String], libraries: Option<&Path>) -> Result<Figures> {
+fn measure(command: &[String], libraries: Option<&OsStr>) -> Result<Figures> {
     let [program, args @ ..] = command else { unreachable!("a command has a program") };
     let mut run = Command::new(program);
     run.args(args).stdin(Stdio::null()).envs(libraries.map(|folder| ("LD_LIBRARY_PATH", folder)));

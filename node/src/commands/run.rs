@@ -1,20 +1,14 @@
 //! `iota run`: what the owner of a subnet does once.
 
 use iota_chain::{Call, Field};
-use iota_trainer::StagePlan;
 
 use crate::cli::{RunCommand, RunInitArgs, RunStartArgs};
 use crate::error::{Context, Error, Result};
 use crate::preset::{self, Choice};
 use crate::printer::Printer;
 use crate::protocol::commitment::Commitment;
-use crate::protocol::manifest::Manifest;
-use crate::roles::run::stage_config;
 use crate::settings::Surroundings;
 use crate::{outfit, text};
-
-/// Snapshots of an epoch that must fit into a node's store, beside what else is in it.
-const SNAPSHOTS: u64 = 8;
 
 /// Runs the verb.
 pub(super) async fn run(command: RunCommand) -> Result<()> {
@@ -44,25 +38,10 @@ async fn init(args: &RunInitArgs) -> Result<()> {
     let mut manifest = preset::manifest(args.preset, choice);
     let data = text::open(args.data.as_deref(), manifest.model.context)?;
     preset::fit(&mut manifest, data.manifest());
-    check_size(&manifest)?;
+    outfit::check_size(&manifest)?;
     let toml = manifest.to_toml().or_argument("cannot make a manifest of these values")?;
     std::fs::write(&args.file, toml).or_argument(format!("cannot write {shown}"))?;
     Printer::Text.line(format!("wrote {shown}; change it, then run `iota run start {shown}`"))?;
-    Ok(())
-}
-
-/// Refuses a model whose snapshots of an epoch do not fit into what a node keeps for its peers.
-fn check_size(manifest: &Manifest) -> Result<()> {
-    for stage in 0..manifest.stages {
-        let params = StagePlan::of(&stage_config(manifest, stage)).params;
-        // Parameters and two moments, in the snapshot at the start and some after it.
-        if params.saturating_mul(12 * SNAPSHOTS) > iota_p2p::limits::MAX_STORE_BYTES as u64 {
-            return Err(Error::argument(format!(
-                "stage {stage} has {params} parameters: its snapshots are more than a node keeps"
-            ))
-            .hint("cut the model into more `--stages`; `iota stage plan` shows their sizes"));
-        }
-    }
     Ok(())
 }
 
@@ -70,7 +49,7 @@ fn check_size(manifest: &Manifest) -> Result<()> {
 async fn start(args: &RunStartArgs) -> Result<()> {
     let around = Surroundings::of_process();
     let hotkey = outfit::hotkey(&around.wallet(&args.wallet)?)?;
-    let manifest = outfit::manifest(&args.file)?;
+    let manifest = outfit::runnable(&args.file)?;
     let client = outfit::reach(&args.chain).await?;
     if client.genesis_hash() != manifest.genesis || manifest.netuid != args.chain.netuid {
         return Err(Error::argument("the manifest is for another chain or subnet")

@@ -53,6 +53,7 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
         }
     };
     let (kind, stages) = stages(&manifest, args.device)?;
+    let per_step = manifest.inner_microbatches.into();
     let in_flight = |stage| args.in_flight.unwrap_or(manifest.flights(stage) as u64);
     let plans: Vec<(StagePlan, u64)> =
         stages.into_iter().zip(0..).map(|(plan, stage)| (plan, in_flight(stage))).collect();
@@ -73,12 +74,12 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
         "fits",
     ]);
     for (stage, (plan, in_flight)) in plans.iter().enumerate() {
-        let bytes = plan.bytes(*in_flight, args.recompute);
+        let bytes = plan.bytes(*in_flight, per_step, args.recompute);
         rows.add_row([
             stage.to_string(),
             stage_config(&manifest, stage as u16).layers().to_string(),
             millions(plan.params),
-            size(plan.state_bytes),
+            size(plan.state_bytes + plan.versions(*in_flight, per_step)),
             size(in_flight * plan.flight(args.recompute)),
             size(plan.work(args.recompute)),
             size(bytes),
@@ -110,12 +111,13 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
 /// Plans for a kind of device: a GPU unless there are no kernels, or another is asked for.
 fn stages(manifest: &Manifest, asked: Option<DeviceKind>) -> Result<(DeviceKind, Vec<StagePlan>)> {
     let configs = || (0..manifest.stages).map(|stage| stage_config(manifest, stage));
-    let on_gpu = || configs().map(|config| StagePlan::on_gpu(&config)).collect();
-    match (asked, on_gpu()) {
-        (None | Some(DeviceKind::Cuda), Ok(plans)) => Ok((DeviceKind::Cuda, plans)),
-        (Some(DeviceKind::Cuda), Err(error)) => Err(error).or_argument("no GPU computes this"),
-        _ => Ok((DeviceKind::Cpu, configs().map(|config| StagePlan::of(&config)).collect())),
+    if asked != Some(DeviceKind::Cpu) {
+        let plans: Result<_, _> = configs().map(|config| StagePlan::on_gpu(&config)).collect();
+        if asked.is_some() || plans.is_ok() {
+            return Ok((DeviceKind::Cuda, plans.or_argument("no GPU computes this")?));
+        }
     }
+    Ok((DeviceKind::Cpu, configs().map(|config| StagePlan::of(&config)).collect()))
 }
 
 fn as_json(
@@ -124,14 +126,16 @@ fn as_json(
     plans: &[(StagePlan, u64)],
     recompute: bool,
 ) -> String {
+    let per_step = manifest.inner_microbatches.into();
     let stages: Vec<_> = plans
         .iter()
         .map(|(plan, in_flight)| {
-            let bytes = plan.bytes(*in_flight, recompute);
+            let bytes = plan.bytes(*in_flight, per_step, recompute);
             json!({
                 "params": plan.params,
                 "in_flight": in_flight,
                 "state_bytes": plan.state_bytes,
+                "versions_bytes": plan.versions(*in_flight, per_step),
                 "in_flight_bytes": in_flight * plan.flight(recompute),
                 "work_bytes": plan.work(recompute),
                 "bytes": bytes,

@@ -26,6 +26,8 @@ struct Pending<P> {
     max_bytes: usize,
     failed: bool,
     attempts: u32,
+    /// Blocks since the start.
+    waited: u32,
 }
 
 /// What an arrival was.
@@ -61,8 +63,9 @@ impl<P> Fetches<P> {
         let ticket = self.next;
         self.next += 1;
         out.push(Effect::Fetch { ticket, from: from.clone(), hash, max_bytes });
+        let (failed, attempts, waited) = (false, 1, 0);
         self.pending
-            .insert(ticket, Pending { purpose, hash, from, max_bytes, failed: false, attempts: 1 });
+            .insert(ticket, Pending { purpose, hash, from, max_bytes, failed, attempts, waited });
     }
 
     /// Takes what came of a fetch.
@@ -82,6 +85,7 @@ impl<P> Fetches<P> {
 
     /// Asks again for what failed; call once per block.
     pub fn retry(&mut self, out: &mut Vec<Effect>) {
+        self.pending.values_mut().for_each(|pending| pending.waited += 1);
         for (ticket, pending) in self.pending.iter_mut().filter(|(_, pending)| pending.failed) {
             pending.failed = false;
             pending.attempts += 1;
@@ -96,10 +100,20 @@ impl<P> Fetches<P> {
 
     /// Gives up what failed this many times; what is still under way stays.
     pub fn give_up_failed(&mut self, attempts: u32) -> Vec<P> {
-        let is_failed = |pending: &Pending<P>| pending.failed && pending.attempts >= attempts;
-        let failed: Vec<Ticket> =
-            self.pending.iter().filter(|(_, p)| is_failed(p)).map(|(ticket, _)| *ticket).collect();
-        let given_up = failed.into_iter().filter_map(|ticket| self.pending.remove(&ticket));
+        self.give_up_if(|pending| pending.failed && pending.attempts >= attempts)
+    }
+
+    /// Gives up what was not served for so many blocks, and no longer asks for anything; call once per block,
+    /// instead of [`Fetches::retry`].
+    pub fn give_up_waiting(&mut self, blocks: u32) -> Vec<P> {
+        self.pending.values_mut().for_each(|pending| pending.waited += 1);
+        self.give_up_if(|pending| pending.waited >= blocks)
+    }
+
+    fn give_up_if(&mut self, is_over: impl Fn(&Pending<P>) -> bool) -> Vec<P> {
+        let over: Vec<Ticket> =
+            self.pending.iter().filter(|(_, p)| is_over(p)).map(|(ticket, _)| *ticket).collect();
+        let given_up = over.into_iter().filter_map(|ticket| self.pending.remove(&ticket));
         given_up.map(|pending| pending.purpose).collect()
     }
 
@@ -143,5 +157,16 @@ mod tests {
         assert!(fetches.give_up_failed(2).is_empty());
         assert_eq!(fetches.give_up_failed(1), ["two"]);
         assert!(fetches.is_empty());
+    }
+
+    /// A peer that was asked a moment ago has withheld nothing yet.
+    #[test]
+    fn what_was_just_asked_for_is_waited_for() {
+        let (mut fetches, mut out) = (Fetches::new(1), Vec::new());
+        fetches.start("old", [1; 32], vec![[9; 32]], 10, &mut out);
+        fetches.retry(&mut out);
+        fetches.start("new", [2; 32], vec![[9; 32]], 10, &mut out);
+        assert_eq!(fetches.give_up_waiting(2), ["old"]);
+        assert_eq!(fetches.give_up_waiting(2), ["new"]);
     }
 }

@@ -151,7 +151,7 @@ impl Miner {
             Event::Block(block) => self.block(&block, &mut out)?,
             Event::Request { from, ticket, body } => {
                 let body = match &mut self.activity {
-                    Activity::Training { training, .. } => training.request(from, body),
+                    Activity::Training { training, .. } => training.request(from, body, &mut out),
                     _ => Reply::Refused,
                 };
                 out.push(Effect::Reply { ticket, body });

@@ -114,6 +114,7 @@ impl Run {
     }
 
     /// Whether a microbatch's text is here; what is not is loaded in the background, and a failure told.
+    #[must_use]
     pub fn has_text(&self, plan: &Plan, mb: &MicrobatchId, out: &mut Vec<Effect>) -> bool {
         if let Some(why) = self.dataset.take_failure() {
             let text = format!("text that is needed cannot be had yet: {why}");
@@ -131,7 +132,8 @@ impl Run {
             None => 0..plan.heads(),
         };
         let last = self.manifest.max_draws.saturating_sub(1);
-        let microbatches = heads.flat_map(|head| [(head, 0), (head, last)]);
+        let microbatches =
+            [0, last].into_iter().flat_map(|k| heads.clone().map(move |head| (head, k)));
         let ids: Vec<u64> = microbatches
             .flat_map(|(head, k)| self.ids(plan, &MicrobatchId { epoch: plan.epoch, head, k }))
             .collect();

@@ -13,7 +13,7 @@ const REST: Duration = Duration::from_secs(30);
 /// What is loaded.
 #[derive(Debug, Default)]
 pub(super) struct Behind {
-    /// Each shard once.
+    /// Each shard once, but for the one that is being loaded.
     queue: VecDeque<usize>,
     is_running: bool,
     failed: Option<Instant>,

@@ -230,7 +230,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Opens what was packed of a file with this hash.
+    /// Opens a file that was packed for this.
     fn open(&self, path: &Path) -> Result<Packed, Error> {
         Packed::open(path, self.manifest.context, self.manifest.vocab)
     }

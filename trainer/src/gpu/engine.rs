@@ -172,8 +172,12 @@ impl<D: Device> Engine for Gpu<D> {
 
     fn load(&mut self, params: &[f32], moments: Option<[&[f32]; 2]>) -> Result<(), Error> {
         let device = Arc::clone(&self.shared.device);
-        let params = Params::of(&*device, params)?;
         self.host = OnceLock::new();
+        match Arc::get_mut(&mut self.params) {
+            Some(own) => own.set(&*device, params)?,
+            // Somebody needs the old ones as they are.
+            None => self.params = Arc::new(Params::of(&*device, params)?),
+        }
         match moments {
             Some([m, v]) => {
                 self.m.all().set(&*device, m)?;
@@ -184,7 +188,6 @@ impl<D: Device> Engine for Gpu<D> {
                 self.v.all().zero(&*device)?;
             }
         }
-        self.params = Arc::new(params);
         Ok(())
     }
 

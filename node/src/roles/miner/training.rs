@@ -23,7 +23,7 @@ use super::{Error, Run};
 use crate::protocol::choose::content_hash;
 use crate::protocol::draw::MicrobatchId;
 use crate::protocol::plan::Plan;
-use crate::protocol::receipts::{Receipt, Snapshot, WorkLog};
+use crate::protocol::receipts::{MAX_RECEIPTS, Receipt, Snapshot, WorkLog};
 use crate::protocol::routing::Router;
 use crate::protocol::{Hash, Hotkey};
 use crate::report::Report;
@@ -123,7 +123,7 @@ impl Training {
     }
 
     /// Takes a neighbour's message into the queue, or says why not.
-    pub(super) fn request(&mut self, from: Hotkey, body: Request) -> Reply {
+    pub(super) fn request(&mut self, from: Hotkey, body: Request, out: &mut Vec<Effect>) -> Reply {
         let (mb, forward) = match &body {
             Request::Forward { mb, .. } => (*mb, true),
             Request::Backward { mb, .. } => (*mb, false),
@@ -139,9 +139,14 @@ impl Training {
         match body {
             Request::Forward { code, path, .. } => {
                 let known = self.index > 0 && self.replicas(self.index - 1).contains(&from);
-                if !known || path.len() != usize::from(self.index) || !self.seen.insert(mb) {
+                if !known || path.len() != usize::from(self.index) || self.seen.contains(&mb) {
                     return Reply::Refused;
                 }
+                // The sender tries another replica.
+                if !self.has_room() || !self.has_text(&mb, out) {
+                    return Reply::Busy;
+                }
+                self.seen.insert(mb);
                 self.forwards.push_back(Waiting { from, mb, bytes: code, path });
             }
             Request::Backward { grad, .. } => {
@@ -154,6 +159,18 @@ impl Training {
         }
         let queue = (self.forwards.len() + self.backwards.len()) as u16;
         Reply::Accepted { queue, service_ms: self.service_ms }
+    }
+
+    /// Whether one more receipt fits into the log.
+    fn has_room(&self) -> bool {
+        self.log.receipts.len() + self.flights.len() + self.forwards.len() < MAX_RECEIPTS
+    }
+
+    /// Whether the text that this stage needs of a microbatch is here.
+    fn has_text(&self, mb: &MicrobatchId, out: &mut Vec<Effect>) -> bool {
+        let is_end = self.index == 0 || self.is_tail();
+        let needs = is_end || self.run.manifest.cut.token_width > 0;
+        !needs || self.run.has_text(&self.plan, mb, out)
     }
 
     /// Takes the answer to one of our requests; false if it was not ours.
@@ -267,7 +284,7 @@ impl Training {
             return Ok(false);
         }
         let mb = MicrobatchId { epoch: self.plan.epoch, head, k: self.next_k };
-        if !self.run.has_text(&self.plan, &mb, out) {
+        if !self.has_room() || !self.has_text(&mb, out) {
             return Ok(false);
         }
         // Too little text for the plan's heads: there is nothing to train on.
@@ -297,10 +314,6 @@ impl Training {
         }
         let mut inputs = Vec::new();
         if stage.wants_tokens() {
-            // The sender tries another replica.
-            if !self.run.has_text(&self.plan, &waiting.mb, out) {
-                return Ok(());
-            }
             let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else {
                 return Ok(());
             };
@@ -376,9 +389,6 @@ impl Training {
         waiting: Waiting,
         out: &mut Vec<Effect>,
     ) -> Result<(), Error> {
-        if !self.run.has_text(&self.plan, &waiting.mb, out) {
-            return Ok(());
-        }
         let Some((_, tokens)) = self.run.tokens(&self.plan, &waiting.mb) else {
             return Ok(());
         };

@@ -76,6 +76,9 @@ enum Purpose {
     Doubt(u32),
 }
 
+/// Blocks, one of them whole, that a miner has to serve what an audit asks for.
+const PATIENCE: u32 = 2;
+
 /// An audit under way.
 pub(super) struct Audit {
     run: Arc<Run>,
@@ -181,9 +184,10 @@ impl Audit {
         }
     }
 
-    /// Ends the wait: what the miner has not served by now it withholds.
+    /// Ends the wait: what the miner has not served by now it withholds, unless it was asked a moment ago;
+    /// call once per block.
     pub(super) fn give_up(&mut self) {
-        for purpose in self.fetches.give_up() {
+        for purpose in self.fetches.give_up_waiting(PATIENCE) {
             match purpose {
                 Purpose::Need(hash) => {
                     if let Some(failure) = self.owed.remove(&hash) {

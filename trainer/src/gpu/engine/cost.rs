@@ -15,6 +15,8 @@ use crate::model::Model;
 pub(crate) struct Cost {
     /// Parameters and the optimizer's state, all the time.
     pub(crate) state: u64,
+    /// Parameters of another version.
+    pub(crate) version: u64,
     /// Of each microbatch in flight.
     pub(crate) flight: u64,
     /// What passes compute in, whatever is in flight.
@@ -28,15 +30,15 @@ impl Cost {
         gpu::supports(config)?;
         let counter = Arc::new(Counter::default());
         let gpu = Gpu::empty(Arc::clone(&counter), Model::new(config), recomputes)?;
+        let state = counter.take();
         if !config.is_tail() {
-            // Microbatches in flight hold on to parameters while a step is taken.
             gpu.params.copy(&counter)?;
         }
-        let state = counter.take();
+        let version = counter.take();
         gpu.shared.buffers()?;
         let flight = counter.take();
         gpu.shared.work()?;
-        Ok(Self { state, flight, work: counter.take() })
+        Ok(Self { state, version, flight, work: counter.take() })
     }
 }
 
@@ -135,7 +137,7 @@ mod tests {
                 + 4096;
             let mut gpu = Gpu::empty(Arc::clone(&counter), model, recomputes).unwrap();
             step(&mut gpu, !config.is_tail());
-            let all = planned.state + 2 * planned.flight + planned.work;
+            let all = planned.state + planned.version + 2 * planned.flight + planned.work;
             let found = counter.take();
             prop_assert!((all..=all + 2 * for_a_time).contains(&found), "{all} planned, {found} made");
             step(&mut gpu, false);
