@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::{DeviceKind, StageCommand, StagePlanArgs};
 use crate::demo::view::{align, table};
-use crate::error::Result;
+use crate::error::{Context, Result};
 use crate::outfit;
 use crate::preset::{self, Choice};
 use crate::printer::Printer;
@@ -112,9 +112,10 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
 fn stages(manifest: &Manifest, asked: Option<DeviceKind>) -> Result<(DeviceKind, Vec<StagePlan>)> {
     let configs = || (0..manifest.stages).map(|stage| stage_config(manifest, stage));
     if asked != Some(DeviceKind::Cpu) {
-        let plans: Result<_, _> = configs().map(|config| StagePlan::on_gpu(&config)).collect();
+        let on_gpu = |config| StagePlan::on_gpu(&config).or_argument("no GPU computes this");
+        let plans: Result<_> = configs().map(on_gpu).collect();
         if asked.is_some() || plans.is_ok() {
-            return Ok((DeviceKind::Cuda, plans.or_argument("no GPU computes this")?));
+            return Ok((DeviceKind::Cuda, plans?));
         }
     }
     Ok((DeviceKind::Cpu, configs().map(|config| StagePlan::of(&config)).collect()))

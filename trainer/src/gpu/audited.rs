@@ -35,17 +35,32 @@ const CONFIG: StageConfig = StageConfig {
     seed: [1; 32],
 };
 
-/// Cosine, and the relative difference of lengths, of what two codes say.
-fn compare(expected: &[u8], found: &[u8]) -> (f64, f64) {
-    let values =
-        |bytes| -> Vec<f64> { code_values(bytes).unwrap().into_iter().map(f64::from).collect() };
-    let (expected, found) = (values(expected), values(found));
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let [long, short] = [&expected, &found].map(|values| dot(values, values).sqrt());
-    (dot(&expected, &found) / (long * short), (short / long - 1.0).abs())
+/// Steps of a window.
+const STEPS: u32 = 8;
+
+/// Cosine, and the relative difference of lengths.
+fn compare(expected: &[f32], found: &[f32]) -> (f64, f64) {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    let [long, short] = [expected, found].map(|values| dot(values, values).sqrt());
+    (dot(expected, found) / (long * short), (short / long - 1.0).abs())
 }
 
-/// A head and a tail on kernels train on the text; the CPU repeats each from what went over the wire.
+/// What a microbatch of the text trains on: inputs and targets.
+fn microbatch(data: &Dataset, number: u32) -> (Vec<u32>, Vec<u32>) {
+    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+    let first = u64::from(number * CONFIG.batch);
+    for id in first..first + u64::from(CONFIG.batch) {
+        let sequence = data.tokens(id * 7919 % data.train_sequences()).unwrap().unwrap();
+        inputs.extend(&sequence[..sequence.len() - 1]);
+        targets.extend(&sequence[1..]);
+    }
+    (inputs, targets)
+}
+
+/// A head and a tail on kernels train on the text; the CPU repeats each from what went over the wire. A run
+/// allows a cosine of 0.99 and lengths that differ by 5 %: honest work is ten times nearer.
 #[test]
 fn honest_work_of_kernels_passes_an_audit_on_the_cpu() {
     let data = Dataset::embedded(CONFIG.model.context).unwrap();
@@ -54,41 +69,40 @@ fn honest_work_of_kernels_passes_an_audit_on_the_cpu() {
         let engine = Gpu::new(emulated::device(), Model::new(&config(stage)), false).unwrap();
         Stage::computed_by(&config(stage), Options::default(), Box::new(engine))
     };
-    let (mut head, mut tail) = (on_kernels(0), on_kernels(1));
-    let mut auditors = [0, 1].map(|stage| Stage::new(&config(stage)).unwrap());
-    let steps: u32 = std::env::var("STEPS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
-    for step in 0..steps {
-        let (mut least, mut most) = ([1f64; 3], [0f64; 3]);
-        let mut shown = [0f32; 2];
-        for part in 0..2 {
-            let first = u64::from(step * 2 + part) * u64::from(CONFIG.batch);
-            let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-            for id in first..first + u64::from(CONFIG.batch) {
-                let sequence = data.tokens(id * 7919 % data.train_sequences()).unwrap().unwrap();
-                inputs.extend(&sequence[..sequence.len() - 1]);
-                targets.extend(&sequence[1..]);
+    let [mut head, mut tail] = [0, 1].map(on_kernels);
+    let [mut of_head, mut of_tail] = [0, 1].map(|stage| Stage::new(&config(stage)).unwrap());
+    let starts = [head.params().to_vec(), tail.params().to_vec()];
+    let close = |what: &str, expected: &[f32], found: &[f32], (least, most): (f64, f64)| {
+        let (cosine, off) = compare(expected, found);
+        assert!(cosine >= least && off <= most, "{what}: cosine {cosine}, lengths {off}");
+    };
+    let of_codes = |what: &str, expected: &[u8], found: &[u8]| {
+        let [expected, found] = [expected, found].map(|code| code_values(code).unwrap());
+        close(what, &expected, &found, (0.999, 0.005));
+    };
+    for number in 0..2 * STEPS {
+        let (inputs, targets) = microbatch(&data, number);
+        let (code, flight) = head.depart(Input::Tokens(&inputs)).unwrap();
+        let wire = Input::CodeAndTokens(&code, &inputs);
+        let made = tail.loss_and_grad(wire, &targets).unwrap();
+        head.land(flight, &made.grad).unwrap();
+        let version = of_head.version();
+        let (again, _) = of_head.replay(version, Input::Tokens(&inputs), &made.grad).unwrap();
+        let repeated = of_tail.loss_and_grad(wire, &targets).unwrap();
+        of_codes("a code", &again, &code);
+        of_codes("a gradient", &repeated.grad, &made.grad);
+        assert!((repeated.loss - made.loss).abs() < 1e-3 * made.loss);
+        if number % 2 == 1 {
+            for stage in [&mut head, &mut tail, &mut of_head, &mut of_tail] {
+                stage.step().unwrap();
             }
-            let (code, flight) = head.depart(Input::Tokens(&inputs)).unwrap();
-            let made = tail.loss_and_grad(Input::CodeAndTokens(&code, &inputs), &targets).unwrap();
-            head.land(flight, &made.grad).unwrap();
-            let [of_head, of_tail] = &mut auditors;
-            let version = of_head.version();
-            let (again, _) = of_head.replay(version, Input::Tokens(&inputs), &made.grad).unwrap();
-            let wire = Input::CodeAndTokens(&code, &inputs);
-            let repeated = of_tail.loss_and_grad(wire, &targets).unwrap();
-            let found = [compare(&again, &code), compare(&repeated.grad, &made.grad)];
-            for (index, (cosine, off)) in found.into_iter().enumerate() {
-                least[index] = least[index].min(cosine);
-                most[index] = most[index].max(off);
-            }
-            shown = [repeated.loss, made.loss];
         }
-        eprintln!("step {step}: cosine {least:.5?} lengths {most:.5?} loss {shown:?}");
-        for stage in [&mut head, &mut tail] {
-            stage.step().unwrap();
-        }
-        for stage in &mut auditors {
-            stage.step().unwrap();
-        }
+    }
+    for (start, stages) in starts.iter().zip([[&of_head, &head], [&of_tail, &tail]]) {
+        let moved = |stage: &Stage| -> Vec<f32> {
+            stage.params().iter().zip(start).map(|(now, start)| now - start).collect()
+        };
+        let [expected, found] = stages.map(moved);
+        close("an update", &expected, &found, (0.999, 0.005));
     }
 }
