@@ -59,7 +59,7 @@ const CHUNK: usize = 1 << 16;
 /// The L2 norm of a gradient, summed in f64. Not finite if a value is not.
 pub(crate) fn norm(gradient: &[f32]) -> f64 {
     let squares = |chunk: &[f32]| {
-        vectorized(|| {
+        vectorized!({
             let (lanes, rest) = chunk.as_chunks::<8>();
             let mut sums = [0f64; 8];
             for lane in lanes {
@@ -78,7 +78,7 @@ pub(crate) fn norm(gradient: &[f32]) -> f64 {
 /// Adds a gradient to others.
 pub(crate) fn accumulate(sums: &mut [f32], gradient: &[f32]) {
     sums.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).for_each(|(sums, gradient)| {
-        vectorized(|| sums.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g));
+        vectorized!(sums.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g));
     });
 }
 
@@ -150,7 +150,7 @@ impl Update {
         let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
         let values = params.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
         values.zip(moments).for_each(|((params, gradient), (m, v))| {
-            vectorized(|| {
+            vectorized!({
                 for (((param, g), m), v) in params.iter_mut().zip(gradient).zip(m).zip(v) {
                     let g = g * share;
                     *m = beta1 * *m + (1.0 - beta1) * g;

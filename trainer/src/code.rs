@@ -17,7 +17,7 @@
 
 mod rows;
 
-use rows::{MAX_EXPONENT, eight, from_eight, from_levels, levels, power, read, write};
+use rows::{Levels, MAX_EXPONENT, Mantissas, power, read, write};
 
 use crate::Error;
 use crate::ops::simd::vectorized;
@@ -63,8 +63,8 @@ pub fn encode(values: &[f32], width: usize, bits: u32) -> Result<Vec<u8>, Error>
         _ => return Err(Error::Input(format!("no code has {bits} bits"))),
     };
     // NaN is beyond any limit.
-    let within = |values: &[f32]| values.iter().fold(true, |all, v| all & (v.abs() <= limit));
-    if !vectorized(|| values.chunks(1024).all(within)) {
+    let fits = vectorized!(values.iter().fold(true, |fits, value| fits & (value.abs() <= limit)));
+    if !fits {
         return Err(Error::Diverged("a code"));
     }
     if width == 0 || values.is_empty() || !values.len().is_multiple_of(width) {
@@ -81,12 +81,12 @@ pub fn encode(values: &[f32], width: usize, bits: u32) -> Result<Vec<u8>, Error>
         return Ok(bytes);
     }
     bytes.resize(HEADER + body, 0);
-    let (scales, body) = bytes[HEADER..].split_at_mut(rows);
+    let (exponents, body) = bytes[HEADER..].split_at_mut(rows);
     match bits {
-        8 => write(values, width, scales, body, eight),
-        4 => write(values, width, scales, body, levels::<4>),
-        2 => write(values, width, scales, body, levels::<2>),
-        _ => write(values, width, scales, body, levels::<1>),
+        8 => write::<Mantissas>(values, width, exponents, body),
+        4 => write::<Levels<4>>(values, width, exponents, body),
+        2 => write::<Levels<2>>(values, width, exponents, body),
+        _ => write::<Levels<1>>(values, width, exponents, body),
     }
     Ok(bytes)
 }
@@ -118,14 +118,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Code, Error> {
         }
         return Ok(Code { rows, width, bits, values });
     }
-    let (scales, body) = body.split_at(rows);
+    let (exponents, body) = body.split_at(rows);
     // As long as the bytes that are there say.
     let mut values = vec![0.0; rows * width];
     match bits {
-        8 => read(scales, body, width, &mut values, from_eight),
-        4 => read(scales, body, width, &mut values, from_levels::<4>),
-        2 => read(scales, body, width, &mut values, from_levels::<2>),
-        _ => read(scales, body, width, &mut values, from_levels::<1>),
+        8 => read::<Mantissas>(exponents, body, width, &mut values),
+        4 => read::<Levels<4>>(exponents, body, width, &mut values),
+        2 => read::<Levels<2>>(exponents, body, width, &mut values),
+        _ => read::<Levels<1>>(exponents, body, width, &mut values),
     }
     .map_err(bad)?;
     Ok(Code { rows, width, bits, values })

@@ -13,125 +13,133 @@ const ROWS: usize = 128;
 /// Levels that are held unpacked.
 const HELD: usize = 64;
 
-/// Writes rows of `width` values as `form` does, which returns a row's exponent.
-pub(super) fn write(
-    values: &[f32],
-    width: usize,
-    scales: &mut [u8],
-    body: &mut [u8],
-    form: impl Fn(&[f32], &mut [u8]) -> i8 + Sync,
-) {
-    let each = body.len() / scales.len();
-    let places = scales.par_chunks_mut(ROWS).zip(body.par_chunks_mut(ROWS * each));
-    values.par_chunks(ROWS * width).zip(places).for_each(|(values, (scales, body))| {
-        vectorized(|| {
+/// How a row is written, besides its exponent. What implements this is compiled for the CPU's vectors, so all
+/// of it is inlined.
+pub(super) trait Form {
+    /// Writes a row, and returns its exponent.
+    fn write(row: &[f32], bytes: &mut [u8]) -> i8;
+
+    /// Reads a row, or says what is wrong with it.
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str>;
+}
+
+/// A byte for each value.
+pub(super) struct Mantissas;
+/// Fewer bits.
+pub(super) struct Levels<const BITS: usize>;
+
+/// Writes rows of `width` values.
+pub(super) fn write<F: Form>(values: &[f32], width: usize, exponents: &mut [u8], body: &mut [u8]) {
+    let each = body.len() / exponents.len();
+    let places = exponents.par_chunks_mut(ROWS).zip(body.par_chunks_mut(ROWS * each));
+    values.par_chunks(ROWS * width).zip(places).for_each(|(values, (exponents, body))| {
+        vectorized!({
             let rows = values.chunks_exact(width).zip(body.chunks_exact_mut(each));
-            for (scale, (row, bytes)) in scales.iter_mut().zip(rows) {
-                *scale = form(row, bytes) as u8;
+            for (exponent, (row, bytes)) in exponents.iter_mut().zip(rows) {
+                *exponent = F::write(row, bytes) as u8;
             }
         });
     });
 }
 
-/// Reads rows of `width` values as `form` does, given a row's bytes and exponent.
-pub(super) fn read(
-    scales: &[u8],
+/// Reads rows of `width` values.
+pub(super) fn read<F: Form>(
+    exponents: &[u8],
     body: &[u8],
     width: usize,
     values: &mut [f32],
-    form: impl Fn(&[u8], i8, &mut [f32]) -> Result<(), &'static str> + Sync,
 ) -> Result<(), &'static str> {
-    let each = body.len() / scales.len();
-    let given = scales.par_chunks(ROWS).zip(body.par_chunks(ROWS * each));
-    values.par_chunks_mut(ROWS * width).zip(given).try_for_each(|(values, (scales, body))| {
-        vectorized(|| {
+    let each = body.len() / exponents.len();
+    let given = exponents.par_chunks(ROWS).zip(body.par_chunks(ROWS * each));
+    values.par_chunks_mut(ROWS * width).zip(given).try_for_each(|(values, (exponents, body))| {
+        vectorized!({
             let rows = values.chunks_exact_mut(width).zip(body.chunks_exact(each));
-            scales
-                .iter()
-                .zip(rows)
-                .try_for_each(|(scale, (row, bytes))| form(bytes, *scale as i8, row))
+            for (exponent, (row, bytes)) in exponents.iter().zip(rows) {
+                F::read(bytes, *exponent as i8, row)?;
+            }
+            Ok(())
         })
     })
 }
 
-/// A row of mantissas.
-#[inline(always)]
-pub(super) fn eight(row: &[f32], bytes: &mut [u8]) -> i8 {
-    let exponent = exponent(row);
-    let scale = power(-exponent);
-    for (byte, value) in bytes.iter_mut().zip(row) {
-        *byte = (value * scale).round_ties_even() as i8 as u8;
-    }
-    exponent as i8
-}
-
-#[inline(always)]
-pub(super) fn from_eight(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str> {
-    if i32::from(exponent).abs() > MAX_EXPONENT {
-        return Err("exponent out of range");
-    }
-    let scale = power(exponent.into());
-    for (value, byte) in row.iter_mut().zip(bytes) {
-        *value = f32::from(*byte as i8) * scale;
-    }
-    if bytes.contains(&(i8::MIN as u8)) { Err("mantissa out of range") } else { Ok(()) }
-}
-
-/// A row of levels.
-#[inline(always)]
-pub(super) fn levels<const BITS: usize>(row: &[f32], bytes: &mut [u8]) -> i8 {
-    let scale = half_exponent(row);
-    if scale == ZEROS {
-        bytes.fill(0);
-        return scale;
-    }
-    let half = (1 << (BITS - 1)) as f32;
-    let unit = 1.0 / (step(BITS) * half_power(scale.into()));
-    for (row, bytes) in row.chunks(HELD).zip(bytes.chunks_mut(HELD * BITS / 8)) {
-        let mut held = [0u8; HELD];
-        for (level, value) in held.iter_mut().zip(row) {
-            *level = ((value * unit).floor().clamp(-half, half - 1.0) + half) as u8;
+impl Form for Mantissas {
+    #[inline(always)]
+    fn write(row: &[f32], bytes: &mut [u8]) -> i8 {
+        let exponent = exponent(row);
+        let scale = power(-exponent);
+        for (byte, value) in bytes.iter_mut().zip(row) {
+            *byte = (value * scale).round_ties_even() as i8 as u8;
         }
-        for (byte, levels) in bytes.iter_mut().zip(held.chunks_exact(8 / BITS)) {
-            let packed = levels.iter().enumerate().map(|(at, level)| level << (at * BITS));
-            *byte = packed.fold(0, |byte, level| byte | level);
-        }
+        exponent as i8
     }
-    scale
+
+    #[inline(always)]
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str> {
+        if i32::from(exponent).abs() > MAX_EXPONENT {
+            return Err("exponent out of range");
+        }
+        let scale = power(exponent.into());
+        for (value, byte) in row.iter_mut().zip(bytes) {
+            *value = f32::from(*byte as i8) * scale;
+        }
+        if bytes.contains(&(i8::MIN as u8)) { Err("mantissa out of range") } else { Ok(()) }
+    }
 }
 
-#[inline(always)]
-pub(super) fn from_levels<const BITS: usize>(
-    bytes: &[u8],
-    scale: i8,
-    row: &mut [f32],
-) -> Result<(), &'static str> {
-    if scale == ZEROS {
-        row.fill(0.0);
-        let is_zero = bytes.iter().all(|byte| *byte == 0);
-        return if is_zero { Ok(()) } else { Err("levels in a row of zeros") };
-    }
-    if i32::from(scale).abs() > MAX_EXPONENT {
-        return Err("exponent out of range");
-    }
-    let used = row.len() % (8 / BITS) * BITS;
-    if used > 0 && bytes.last().is_some_and(|last| last >> used != 0) {
-        return Err("bits that mean nothing");
-    }
-    let low = 0.5 - (1 << (BITS - 1)) as f32;
-    let unit = step(BITS) * half_power(scale.into());
-    for (row, bytes) in row.chunks_mut(HELD).zip(bytes.chunks(HELD * BITS / 8)) {
-        let mut held = [0u8; HELD];
-        for (levels, byte) in held.chunks_exact_mut(8 / BITS).zip(bytes) {
-            for (at, level) in levels.iter_mut().enumerate() {
-                *level = byte >> (at * BITS) & ((1 << BITS) - 1) as u8;
+impl<const BITS: usize> Form for Levels<BITS> {
+    #[inline(always)]
+    fn write(row: &[f32], bytes: &mut [u8]) -> i8 {
+        let exponent = half_exponent(row);
+        if exponent == ZEROS {
+            bytes.fill(0);
+            return exponent;
+        }
+        let half = (1 << (BITS - 1)) as f32;
+        let unit = 1.0 / (step(BITS) * half_power(exponent.into()));
+        for (row, bytes) in row.chunks(HELD).zip(bytes.chunks_mut(HELD * BITS / 8)) {
+            let mut held = [0u8; HELD];
+            for (level, value) in held.iter_mut().zip(row) {
+                *level = ((value * unit).floor().clamp(-half, half - 1.0) + half) as u8;
+            }
+            for (byte, levels) in bytes.iter_mut().zip(held.chunks_exact(8 / BITS)) {
+                *byte = 0;
+                for (at, level) in levels.iter().enumerate() {
+                    *byte |= level << (at * BITS);
+                }
             }
         }
-        for (value, level) in row.iter_mut().zip(held) {
-            *value = (f32::from(level) + low) * unit;
-        }
+        exponent
     }
-    Ok(())
+
+    #[inline(always)]
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str> {
+        if exponent == ZEROS {
+            row.fill(0.0);
+            let is_zero = bytes.iter().all(|byte| *byte == 0);
+            return if is_zero { Ok(()) } else { Err("levels in a row of zeros") };
+        }
+        if i32::from(exponent).abs() > MAX_EXPONENT {
+            return Err("exponent out of range");
+        }
+        let used = row.len() % (8 / BITS) * BITS;
+        if used > 0 && bytes.last().is_some_and(|last| last >> used != 0) {
+            return Err("bits that mean nothing");
+        }
+        let low = 0.5 - (1 << (BITS - 1)) as f32;
+        let unit = step(BITS) * half_power(exponent.into());
+        for (row, bytes) in row.chunks_mut(HELD).zip(bytes.chunks(HELD * BITS / 8)) {
+            let mut held = [0u8; HELD];
+            for (levels, byte) in held.chunks_exact_mut(8 / BITS).zip(bytes) {
+                for (at, level) in levels.iter_mut().enumerate() {
+                    *level = byte >> (at * BITS) & ((1 << BITS) - 1) as u8;
+                }
+            }
+            for (value, level) in row.iter_mut().zip(held) {
+                *value = (f32::from(level) + low) * unit;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The distance between levels, where values have a mean square of 1.

@@ -126,7 +126,7 @@ impl Heads {
                     let q = self.view(x.q, rows, block.first, block.rows);
                     let weights = self.scores(q, &k, block, &mut scratch.weights);
                     let sums = &mut sums[block.first..block.seen()];
-                    vectorized(|| soften(weights, block, self.scale(), sums));
+                    vectorized!(soften(weights, block, self.scale(), sums));
                     let weights = Mat::new(weights, block.rows, block.seen());
                     let weights = Panels::left(T::PRECISION, weights, Threads::Own);
                     let at = rows.first + block.first * rows.step;
@@ -224,7 +224,7 @@ impl Heads {
             let slopes = self.scores(slope_of, &v_across, block, slopes);
             let at = rows.first + block.first * rows.step;
             let sums = &sums[block.first..seen];
-            vectorized(|| {
+            vectorized!({
                 for (row, lse) in sums.iter().enumerate() {
                     let place = at + row * rows.step..at + row * rows.step + each;
                     let (out, dout) = (&out[place.clone()], &dout[place]);

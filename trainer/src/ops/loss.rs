@@ -32,7 +32,7 @@ impl<T: Value> Head<'_, T> {
             let losses = &mut losses[first..first + targets.len()];
             let rows = logits.par_chunks_mut(self.vocab).zip(targets).zip(losses);
             rows.for_each(|((logits, target), loss)| {
-                *loss = vectorized(|| exponentials(logits, *target).0);
+                *loss = vectorized!(exponentials(logits, *target).0);
             });
         });
     }
@@ -55,7 +55,7 @@ impl<T: Value> Head<'_, T> {
             let losses = &mut losses[first..first + count];
             let rows = logits.par_chunks_mut(vocab).zip(targets).zip(losses);
             rows.for_each(|((logits, target), loss)| {
-                *loss = vectorized(|| slopes(logits, *target, share));
+                *loss = vectorized!(slopes(logits, *target, share));
             });
             let slopes = Mat::new(logits, count, vocab);
             let place = first * width..(first + count) * width;

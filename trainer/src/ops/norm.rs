@@ -16,7 +16,7 @@ pub(crate) fn forward<T: Value>(x: &[f32], scale: &[f32], inverse: &mut [f32], o
     let width = scale.len();
     let rows = x.par_chunks(ROWS * width).zip(out.par_chunks_mut(ROWS * width));
     rows.zip(inverse.par_chunks_mut(ROWS)).for_each(|((x, out), inverse)| {
-        vectorized(|| {
+        vectorized!({
             for (at, inverse) in inverse.iter_mut().enumerate() {
                 let x = &x[at * width..][..width];
                 let squares = sum(width, |at| x[at] * x[at]);
@@ -32,7 +32,7 @@ pub(crate) fn again<T: Value>(x: &[f32], scale: &[f32], inverse: &[f32], out: &m
     let width = scale.len();
     let rows = x.par_chunks(ROWS * width).zip(out.par_chunks_mut(ROWS * width));
     rows.zip(inverse.par_chunks(ROWS)).for_each(|((x, out), inverse)| {
-        vectorized(|| {
+        vectorized!({
             for (at, inverse) in inverse.iter().enumerate() {
                 let place = at * width..(at + 1) * width;
                 apply(&x[place.clone()], scale, *inverse, &mut out[place]);
@@ -63,7 +63,7 @@ pub(crate) fn backward(
     let parts: Vec<Vec<f32>> = rows
         .map(|(((x, dy), dx), inverse)| {
             let mut part = vec![0.0; width];
-            vectorized(|| {
+            vectorized!({
                 for (at, inverse) in inverse.iter().enumerate() {
                     let place = at * width..(at + 1) * width;
                     let dx = &mut dx[place.clone()];

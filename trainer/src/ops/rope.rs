@@ -45,7 +45,7 @@ impl Angles {
 
     fn turn<T: Value>(&self, rows: &mut [T], width: usize, sign: f32) {
         rows.par_chunks_mut(ROWS * width).enumerate().for_each(|(chunk, rows)| {
-            vectorized(|| {
+            vectorized!({
                 for (at, row) in rows.chunks_exact_mut(width).enumerate() {
                     self.turn_row(row, (chunk * ROWS + at) % self.tokens, sign);
                 }

@@ -5,12 +5,24 @@ use std::f32::consts::LOG2_E;
 /// Values of the widest vector.
 pub(crate) const LANES: usize = 16;
 
-/// Runs a loop compiled for AVX-512, AVX2, NEON or none of them, as the CPU has. What it calls is compiled
-/// with it only if it is inlined.
-#[inline(always)]
-pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(body)
+/// Runs loops compiled for AVX-512, AVX2, NEON or none of them, as the CPU has. What they call is compiled so
+/// only if it is inlined.
+macro_rules! vectorized {
+    ($body:expr) => {{
+        let once = $crate::ops::simd::Once;
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let _once = once;
+                $body
+            },
+        )
+    }};
 }
+/// What a closure uses up: it then is called as it is, and inlined however long it is. One that could be called
+/// again is called through a function of its own, which is compiled for any CPU.
+pub(crate) struct Once;
+pub(crate) use vectorized;
 
 /// The sum of `term` over indices below `count`, in an order that does not depend on the CPU.
 #[inline(always)]
@@ -89,7 +101,7 @@ mod tests {
         #[test]
         fn the_exponential_agrees_with_f64(x in -87_f32..88.0) {
             let expected = f64::from(x).exp();
-            let found = vectorized(|| exp(x));
+            let found = vectorized!(exp(x));
             prop_assert!((f64::from(found) / expected - 1.0).abs() < 2.5e-7, "{x}: {found}");
         }
 

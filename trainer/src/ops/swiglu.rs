@@ -12,7 +12,7 @@ const CHUNK: usize = 1 << 14;
 pub(crate) fn forward<T: Value>(gate: &[T], up: &[T], out: &mut [T]) {
     let inputs = gate.par_chunks(CHUNK).zip(up.par_chunks(CHUNK));
     inputs.zip(out.par_chunks_mut(CHUNK)).for_each(|((gate, up), out)| {
-        vectorized(|| {
+        vectorized!({
             for ((gate, up), out) in gate.iter().zip(up).zip(out) {
                 let gate = gate.wide();
                 *out = T::near(gate * sigmoid(gate) * up.wide());
@@ -25,7 +25,7 @@ pub(crate) fn forward<T: Value>(gate: &[T], up: &[T], out: &mut [T]) {
 pub(crate) fn backward<T: Value>(gate: &mut [T], up: &mut [T], dy: &[T]) {
     let both = gate.par_chunks_mut(CHUNK).zip(up.par_chunks_mut(CHUNK));
     both.zip(dy.par_chunks(CHUNK)).for_each(|((gate, up), dy)| {
-        vectorized(|| {
+        vectorized!({
             for ((gate, up), dy) in gate.iter_mut().zip(up).zip(dy) {
                 let dy = dy.wide();
                 let open = sigmoid(gate.wide());
