@@ -13,6 +13,7 @@ use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
 use crate::ops::loss::{Head, logits};
 use crate::ops::product::Out;
 use crate::ops::rope::Angles;
+use crate::ops::simd::{LANES, vectorized};
 use crate::ops::value::Value;
 use crate::ops::{norm, swiglu};
 
@@ -50,7 +51,7 @@ pub struct Op {
 /// All of them: first what the machine can do at best, then ours.
 #[must_use]
 pub fn all() -> Vec<Op> {
-    let mut ops = vec![copy()];
+    let mut ops = vec![copy(), multiply_adds()];
     with::<f32>(&mut ops);
     with::<bf16>(&mut ops);
     ops.extend(codes());
@@ -85,6 +86,27 @@ fn copy() -> Op {
         use rayon::prelude::*;
         let parts = to.par_chunks_mut(1 << 16).zip(from.par_chunks(1 << 16));
         parts.for_each(|(to, from)| to.copy_from_slice(from));
+    })
+}
+
+/// Independent multiply-adds in registers as fast as they go on all cores; those of bf16 are two for one.
+fn multiply_adds() -> Op {
+    const CHAINS: usize = 12 * LANES;
+    const TIMES: usize = 1 << 16;
+    let tasks = rayon::current_num_threads();
+    let flops = 2 * tasks * CHAINS * TIMES;
+    op("floor: multiply-adds, f32", Floor::Flops(flops as u64), move || {
+        use rayon::prelude::*;
+        (0..tasks).into_par_iter().for_each(|_| {
+            let factor = black_box(0.999f32);
+            let mut sums = [1f32; CHAINS];
+            vectorized!(for _ in 0..TIMES {
+                for sum in &mut sums {
+                    *sum = sum.mul_add(factor, factor);
+                }
+            });
+            black_box(sums);
+        });
     })
 }
 
