@@ -35,6 +35,7 @@ mod model;
 mod muon;
 mod ops;
 mod plan;
+mod pool;
 mod reference;
 mod stage;
 pub mod study;

@@ -3,7 +3,7 @@
 mod cost;
 mod pass;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use half::bf16;
 
@@ -16,6 +16,7 @@ use crate::adam::{Rule, Segment, Update};
 use crate::block::TENSORS;
 use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
 use crate::model::Model;
+use crate::pool::Pool;
 
 pub(crate) use cost::Cost;
 use pass::Made;
@@ -48,8 +49,8 @@ struct Shared<D: Device> {
     model: Model,
     shape: Shape<D>,
     recomputes: bool,
-    passes: Mutex<Vec<Buffers<D>>>,
-    work: Mutex<Vec<Work<D>>>,
+    passes: Pool<Buffers<D>>,
+    work: Pool<Work<D>>,
 }
 
 /// What a forward pass fills.
@@ -137,7 +138,7 @@ impl<D: Device> Gpu<D> {
         let (m, v, gradient, fresh) = (zeros()?, zeros()?, zeros()?, zeros()?);
         let muon = model.config.adam.muon.then(|| muon::Scratch::new(&*device, &model.segments()));
         let muon = muon.transpose()?;
-        let (passes, work) = (Mutex::default(), Mutex::default());
+        let (passes, work) = (Pool::default(), Pool::default());
         let shared = Arc::new(Shared { device, model, shape, recomputes, passes, work });
         Ok(Self { shared, params, m, v, gradient, fresh, muon, host: OnceLock::new() })
     }
@@ -295,7 +296,7 @@ impl<D: Device> Shared<D> {
         })
     }
 
-    fn work(&self) -> Result<Work<D>, Error> {
+    fn new_work(&self) -> Result<Work<D>, Error> {
         let (device, rows) = (&*self.device, self.shape.rows);
         let vocab = self.model.config.model.vocab as usize;
         let logits = (LOGITS / vocab).clamp(1, rows) * vocab;
@@ -315,16 +316,15 @@ impl<D: Device> Shared<D> {
     }
 
     fn with_work<R>(&self, body: impl FnOnce(&Work<D>) -> Result<R, Error>) -> Result<R, Error> {
-        let idle = take(&self.work);
-        let work = idle.map_or_else(|| self.work(), Ok)?;
+        let work = self.work.take().map_or_else(|| self.new_work(), Ok)?;
         let made = body(&work);
-        give(&self.work, work);
+        self.work.give(work);
         made
     }
 
     fn run(self: &Arc<Self>, params: Arc<Params<D>>, source: Source<'_>) -> Result<Made<D>, Error> {
         let device = &*self.device;
-        let mut buffers = take(&self.passes).map_or_else(|| self.buffers(), Ok)?;
+        let mut buffers = self.passes.take().map_or_else(|| self.buffers(), Ok)?;
         let wide = parts(&self.model, params.wide.all());
         let half = parts(&self.model, params.half.all());
         let (n, d, k) = (self.shape.rows, self.shape.width, self.model.code_width());
@@ -369,12 +369,4 @@ impl<D: Device> Shared<D> {
         drop((wide, half));
         Ok(Made { shared: Arc::clone(self), params, buffers: Some(buffers) })
     }
-}
-
-fn take<B>(pool: &Mutex<Vec<B>>) -> Option<B> {
-    pool.lock().unwrap_or_else(PoisonError::into_inner).pop()
-}
-
-fn give<B>(pool: &Mutex<Vec<B>>, buffer: B) {
-    pool.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
 }

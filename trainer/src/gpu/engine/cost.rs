@@ -37,7 +37,7 @@ impl Cost {
         let version = counter.take();
         gpu.shared.buffers()?;
         let flight = counter.take();
-        gpu.shared.work()?;
+        gpu.shared.new_work()?;
         Ok(Self { state, version, flight, work: counter.take() })
     }
 }

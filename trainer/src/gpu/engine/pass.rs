@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::{Buffers, Params, Shared, Work, give, parts};
+use super::{Buffers, Params, Shared, Work, parts};
 use crate::Error;
 use crate::block::TENSORS;
 use crate::engine::Pass;
@@ -21,7 +21,7 @@ pub(super) struct Made<D: Device> {
 
 impl<D: Device> Drop for Made<D> {
     fn drop(&mut self) {
-        self.buffers.take().into_iter().for_each(|buffers| give(&self.shared.passes, buffers));
+        self.buffers.take().into_iter().for_each(|buffers| self.shared.passes.give(buffers));
     }
 }
 
