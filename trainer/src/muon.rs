@@ -1,5 +1,6 @@
 //! Muon: a matrix steps along its orthogonalised momentum (Jordan et al., and arXiv 2502.16982, whose scale
-//! makes AdamW's learning rates fit).
+//! makes AdamW's learning rates fit). Products are of bf16, as the authors compute them: the iteration makes
+//! differences grow, so all devices round at the same places.
 
 use crate::config::Precision;
 use crate::ops::product::{Mat, Out, Panels, Part, Threads, multiply};
@@ -102,8 +103,8 @@ fn product(
     right: Mat<'_, f32>,
     (rows, depth, columns): (usize, usize, usize),
 ) {
-    let left = Panels::left(Precision::F32, left, Threads::All);
-    let right = Panels::right(Precision::F32, right, Threads::All);
+    let left = Panels::left(Precision::Bf16, left, Threads::All);
+    let right = Panels::right(Precision::Bf16, right, Threads::All);
     let part = Part { rows, depth, columns };
     multiply(Out::set(out, columns), &left, &right, part, Threads::All);
 }

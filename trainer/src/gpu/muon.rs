@@ -1,4 +1,4 @@
-//! Muon on a device: as `muon.rs`, but products are of bf16, as the method's authors compute them.
+//! Muon on a device, rounding where `muon.rs` does.
 
 use half::bf16;
 
@@ -95,7 +95,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
-        /// Five iterations bring singular values to 0.7 to 1.2, and where between is up to rounding.
+        /// Two steps, whose sums are in another order.
         #[test]
         fn a_matrix_steps_as_on_the_cpu(rows in 2_usize..40, columns in 2_usize..40, seed: u64) {
             let mut state = seed | 1;
@@ -135,7 +135,7 @@ mod tests {
                 values.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
             };
             let moved = length(&expected, &start);
-            prop_assert!(length(&found, &expected) < 0.25 * moved);
+            prop_assert!(length(&found, &expected) < 0.02 * moved);
             prop_assert!(length(&momentum.all().get(device).unwrap(), &history) < 1e-3);
             let rounded: Vec<bf16> = found.into_iter().map(bf16::from_f32).collect();
             prop_assert_eq!(halves.all().get(device).unwrap(), rounded);
