@@ -13,7 +13,8 @@ use crate::Error;
 use crate::adam::{Moments, Segment, Update, accumulate, norm as length};
 use crate::block::{Kept, Scratch, Shape, TENSORS};
 use crate::buffer::Buffer;
-use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
+use crate::code::{self, Wire};
+use crate::engine::{Bytes, Engine, Loss, Pass, Source, Weights, own};
 use crate::model::Model;
 use crate::ops::linear::{apply, rows};
 use crate::ops::loss::logits;
@@ -112,17 +113,20 @@ impl<T: Value> Engine for Cpu<T> {
 
     fn forward(&self, weights: &Weights, source: Source<'_>) -> Result<Box<dyn Pass>, Error> {
         let params = Arc::clone(weights).downcast().expect("a stage has one engine");
-        Ok(Box::new(in_pool(|| self.shared.run(params, source))))
+        Ok(Box::new(in_pool(|| match source {
+            Source::Tokens(tokens) => self.shared.run(params, tokens, None),
+            Source::Code(code, tokens) => self.shared.run(params, tokens, Some(&code.values())),
+        })))
     }
 
-    fn backward(&mut self, pass: Box<dyn Pass>, dcode: &[f32]) -> Result<Option<Vec<f32>>, Error> {
+    fn backward(&mut self, pass: Box<dyn Pass>, dcode: Wire<'_>) -> Result<Option<Bytes>, Error> {
         let mut pass = own::<Made<T>>(pass);
-        Ok(in_pool(|| pass.descend_from_code(dcode, &mut self.fresh)))
+        in_pool(|| pass.descend_from_code(&dcode.values(), &mut self.fresh))
     }
 
     fn loss_backward(&mut self, pass: Box<dyn Pass>, targets: &[u32]) -> Result<Loss, Error> {
         let mut pass = own::<Made<T>>(pass);
-        Ok(in_pool(|| pass.descend_from_loss(targets, &mut self.fresh)))
+        in_pool(|| pass.descend_from_loss(targets, &mut self.fresh))
     }
 
     fn fresh_norm(&self) -> Result<f64, Error> {
@@ -166,22 +170,28 @@ fn in_pool<R: Send>(body: impl FnOnce() -> R + Send) -> R {
 }
 
 impl<T: Value> Shared<T> {
-    fn run(self: &Arc<Self>, params: Arc<Buffer<f32>>, source: Source<'_>) -> Made<T> {
+    /// From tokens (head), or from a code, (N, K), and the tokens that belong beside it.
+    fn run(
+        self: &Arc<Self>,
+        params: Arc<Buffer<f32>>,
+        tokens: &[u32],
+        code: Option<&[f32]>,
+    ) -> Made<T> {
         let mut buffers = self.passes.take().unwrap_or_else(|| self.buffers());
         let mut work = self.idle_work();
         let parts = self.model.parts(&params);
         let (d, k) = (self.shape.width, self.model.code_width());
         let x = &mut buffers.x[0];
-        match source {
-            Source::Tokens(tokens) => {
+        match code {
+            None => {
                 buffers.tokens.clear();
                 buffers.tokens.extend(tokens);
                 for (x, token) in x.chunks_exact_mut(d).zip(tokens) {
                     x.copy_from_slice(&parts[0][*token as usize * d..][..d]);
                 }
             }
-            Source::Code(code, _) if !self.model.config.squeezes() => x.copy_from_slice(code),
-            Source::Code(code, tokens) => {
+            Some(code) if !self.model.config.squeezes() => x.copy_from_slice(code),
+            Some(code) => {
                 buffers.tokens = self.model.table_rows(tokens);
                 let (r, known) = (self.model.token_width(), &mut buffers.known);
                 for (known, code) in known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)) {
@@ -211,6 +221,11 @@ impl<T: Value> Shared<T> {
 }
 
 impl<T: Value> Shared<T> {
+    /// The code of values, (N, K).
+    fn encode(&self, values: &[f32]) -> Result<Bytes, Error> {
+        code::encode(values, self.model.code_width(), self.model.config.cut.bits)
+    }
+
     fn layers(&self) -> usize {
         self.model.config.layers() as usize
     }
@@ -289,12 +304,14 @@ mod tests {
             let cpu = Cpu::<f32>::new(Model::new(&config), false);
             let tokens = vec![0; cpu.shared.rows()];
             let code = vec![0.5; cpu.shared.rows() * cpu.shared.model.code_width()];
+            let code = cpu.shared.encode(&code).unwrap();
+            let code = Wire::of(&code).unwrap();
             let beside = if config.cut.token_width > 0 { &tokens[..] } else { &[] };
             for _ in 0..3 {
                 let source = if config.is_head() {
                     Source::Tokens(&tokens)
                 } else {
-                    Source::Code(&code, beside)
+                    Source::Code(code, beside)
                 };
                 let weights = cpu.weights();
                 let two = [cpu.forward(&weights, source), cpu.forward(&weights, source)];

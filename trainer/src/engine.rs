@@ -5,21 +5,25 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::adam::Update;
+use crate::code::Wire;
 
 /// What a stage computes from, checked.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     /// Token ids (head), B x T, each in the vocabulary.
     Tokens(&'a [u32]),
-    /// A code (other stages), (B, T, K), and the tokens where the stage embeds them again (else none).
-    Code(&'a [f32], &'a [u32]),
+    /// A code (other stages), (N, K), and the tokens where the stage embeds them again (else none).
+    Code(Wire<'a>, &'a [u32]),
 }
 
 /// Parameters where a device computes with them, which no step changes.
 pub(crate) type Weights = Arc<dyn Any + Send + Sync>;
 
+/// A code or its gradient, with its header.
+pub(crate) type Bytes = Vec<u8>;
+
 /// The loss of a microbatch, and the gradient of the code that was its source.
-pub(crate) type Loss = (f32, Option<Vec<f32>>);
+pub(crate) type Loss = (f32, Option<Bytes>);
 
 /// A device's way of computing one stage. Besides parameters and moments it holds two gradients: that of
 /// the latest microbatch, the *fresh* one, and the sum of those that were kept.
@@ -44,9 +48,9 @@ pub(crate) trait Engine: Send {
 
     /// Makes the fresh gradient from that of the code, (N, K); that of a code that was the source is
     /// returned. Head and body stages.
-    fn backward(&mut self, pass: Box<dyn Pass>, dcode: &[f32]) -> Result<Option<Vec<f32>>, Error>;
+    fn backward(&mut self, pass: Box<dyn Pass>, dcode: Wire<'_>) -> Result<Option<Bytes>, Error>;
 
-    /// As [`Engine::backward`], from the mean loss. Tail.
+    /// As [`Engine::backward`], from the mean loss, which is finite. Tail.
     fn loss_backward(&mut self, pass: Box<dyn Pass>, targets: &[u32]) -> Result<Loss, Error>;
 
     /// Norm of the fresh gradient. Not finite if a value is not.
@@ -72,7 +76,7 @@ pub(crate) trait Engine: Send {
 /// A forward pass that was made, with the parameters it was made with.
 pub(crate) trait Pass: Send {
     /// The code, (N, K). Head and body stages.
-    fn code(&mut self) -> Result<Vec<f32>, Error>;
+    fn code(&mut self) -> Result<Bytes, Error>;
 
     /// The loss of each token, in nats. Tail.
     fn losses(&mut self, targets: &[u32]) -> Result<Vec<f32>, Error>;
@@ -82,6 +86,16 @@ pub(crate) trait Pass: Send {
 
     /// For the engine that made it.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// The loss of a microbatch, of those of its tokens.
+///
+/// # Errors
+/// [`Error::Diverged`] for one that is not finite.
+pub(crate) fn mean(losses: &[f32]) -> Result<f32, Error> {
+    let sum = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+    let loss = (sum / losses.len() as f64) as f32;
+    if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged("the loss")) }
 }
 
 /// A pass of this engine's own.

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod audited;
 mod block;
+#[cfg(test)]
+mod codes;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub(crate) mod device;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::adam::Update;
-use crate::code;
+use crate::code::Wire;
 use crate::config::StageConfig;
 use crate::engine::{Engine, Pass, Source, Weights};
 use crate::model::Model;
@@ -213,7 +213,7 @@ impl Stage {
     ) -> Result<Vec<u8>, Error> {
         self.expect_tail(false)?;
         let mut pass = self.pass(weights, input)?;
-        self.encode(&pass.code()?)
+        pass.code()
     }
 
     /// As [`Stage::forward`], keeping what [`Stage::land`] needs.
@@ -223,7 +223,7 @@ impl Stage {
     pub fn depart(&self, input: Input<'_>) -> Result<(Vec<u8>, Flight), Error> {
         self.expect_tail(false)?;
         let mut pass = self.pass(&self.engine.weights(), input)?;
-        let code = self.encode(&pass.code()?)?;
+        let code = pass.code()?;
         Ok((code, Flight { pass, era: self.era, version: self.version() }))
     }
 
@@ -241,8 +241,7 @@ impl Stage {
             let oldest = newest.saturating_sub(KEPT_VERSIONS as u32 - 1);
             return Err(Error::Version { version: flight.version, oldest, newest });
         }
-        let grad = self.values(grad)?;
-        self.descend(flight.pass, &grad)
+        self.descend(flight.pass, self.wire(grad)?)
     }
 
     fn pass(&self, weights: &Weights, input: Input<'_>) -> Result<Box<dyn Pass>, Error> {
@@ -252,11 +251,11 @@ impl Stage {
                 self.engine.forward(weights, Source::Tokens(tokens))
             }
             (Input::Code(bytes), false) if self.config.cut.token_width == 0 => {
-                self.engine.forward(weights, Source::Code(&self.values(bytes)?, &[]))
+                self.engine.forward(weights, Source::Code(self.wire(bytes)?, &[]))
             }
             (Input::CodeAndTokens(bytes, tokens), false) if self.config.cut.token_width > 0 => {
                 self.check_tokens(tokens)?;
-                self.engine.forward(weights, Source::Code(&self.values(bytes)?, tokens))
+                self.engine.forward(weights, Source::Code(self.wire(bytes)?, tokens))
             }
             (Input::Tokens(_), false) => Err(Error::Input("only a head takes tokens alone".into())),
             (_, true) => Err(Error::Input("a head takes tokens, not a code".into())),
@@ -265,9 +264,8 @@ impl Stage {
         }
     }
 
-    fn descend(&mut self, pass: Box<dyn Pass>, grad: &[f32]) -> Result<Option<Vec<u8>>, Error> {
+    fn descend(&mut self, pass: Box<dyn Pass>, grad: Wire<'_>) -> Result<Option<Vec<u8>>, Error> {
         let dsource = self.engine.backward(pass, grad)?;
-        let dsource = dsource.map(|values| self.encode(&values)).transpose()?;
         self.accumulate()?;
         Ok(dsource)
     }
@@ -299,10 +297,10 @@ impl Stage {
     ) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
         self.expect_tail(false)?;
         let weights = self.at_version(version)?;
-        let grad = self.values(grad)?;
+        let grad = self.wire(grad)?;
         let mut pass = self.pass(&weights, input)?;
-        let code = self.encode(&pass.code()?)?;
-        let dsource = self.descend(pass, &grad)?;
+        let code = pass.code()?;
+        let dsource = self.descend(pass, grad)?;
         Ok((code, dsource))
     }
 
@@ -320,12 +318,8 @@ impl Stage {
         self.check_tokens(targets)?;
         let pass = self.pass(&self.engine.weights(), input)?;
         let (loss, dcode) = self.engine.loss_backward(pass, targets)?;
-        if !loss.is_finite() {
-            return Err(Error::Diverged("the loss"));
-        }
-        let grad = self.encode(&dcode.unwrap_or_default())?;
         self.accumulate()?;
-        Ok(TailOutput { loss, grad })
+        Ok(TailOutput { loss, grad: dcode.unwrap_or_default() })
     }
 
     /// Loss of each token at the tail, without a gradient.
@@ -423,24 +417,20 @@ impl Stage {
         }
     }
 
-    /// The values of a code or a gradient, (B, T, K).
-    fn values(&self, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-        let (rows, width, bits) = code::header(bytes)?;
+    /// A code or its gradient, (N, K).
+    fn wire<'a>(&self, bytes: &'a [u8]) -> Result<Wire<'a>, Error> {
+        let code = Wire::of(bytes)?;
         let expected = (self.config.batch * self.config.model.context) as usize;
         let cut = &self.config.cut;
-        // Before anything is decoded: a few bytes may stand for many values.
-        if (rows, width, bits) != (expected, cut.width as usize, cut.bits) {
-            let text = format!(
-                "a code of {rows} x {width} values of {bits} bits, expected {expected} x {} of {}",
-                cut.width, cut.bits
-            );
-            return Err(Error::Input(text));
+        if (code.rows, code.width, code.bits) == (expected, cut.width as usize, cut.bits) {
+            return Ok(code);
         }
-        Ok(code::decode(bytes)?.values)
-    }
-
-    fn encode(&self, values: &[f32]) -> Result<Vec<u8>, Error> {
-        code::encode(values, self.config.cut.width as usize, self.config.cut.bits)
+        let Wire { rows, width, bits, .. } = code;
+        let text = format!(
+            "a code of {rows} x {width} values of {bits} bits, expected {expected} x {} of {}",
+            cut.width, cut.bits
+        );
+        Err(Error::Input(text))
     }
 
     /// Adds the latest gradient to the others.

@@ -19,8 +19,11 @@ pub(super) trait Form {
     /// Writes a row, and returns its exponent.
     fn write(row: &[f32], bytes: &mut [u8]) -> i8;
 
-    /// Reads a row, or says what is wrong with it.
-    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str>;
+    /// Says what is wrong with a row of `width` values.
+    fn check(bytes: &[u8], exponent: i8, width: usize) -> Result<(), &'static str>;
+
+    /// Reads a row that was checked.
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]);
 }
 
 /// A byte for each value.
@@ -28,9 +31,11 @@ pub(super) struct Mantissas;
 /// Fewer bits.
 pub(super) struct Levels<const BITS: usize>;
 
-/// Writes rows of `width` values.
-pub(super) fn write<F: Form>(values: &[f32], width: usize, exponents: &mut [u8], body: &mut [u8]) {
-    let each = body.len() / exponents.len();
+/// Writes rows of `width` values: all exponents, then all rows.
+pub(super) fn write<F: Form>(values: &[f32], width: usize, code: &mut [u8]) {
+    let rows = values.len() / width;
+    let (exponents, body) = code.split_at_mut(rows);
+    let each = body.len() / rows;
     let places = exponents.par_chunks_mut(ROWS).zip(body.par_chunks_mut(ROWS * each));
     values.par_chunks(ROWS * width).zip(places).for_each(|(values, (exponents, body))| {
         vectorized!({
@@ -42,24 +47,32 @@ pub(super) fn write<F: Form>(values: &[f32], width: usize, exponents: &mut [u8],
     });
 }
 
-/// Reads rows of `width` values.
-pub(super) fn read<F: Form>(
-    exponents: &[u8],
-    body: &[u8],
-    width: usize,
-    values: &mut [f32],
-) -> Result<(), &'static str> {
-    let each = body.len() / exponents.len();
+/// Says what is wrong with rows of `width` values.
+pub(super) fn check<F: Form>(code: &[u8], rows: usize, width: usize) -> Result<(), &'static str> {
+    let (exponents, body) = code.split_at(rows);
+    vectorized!({
+        let rows = body.chunks_exact(body.len() / rows);
+        for (exponent, bytes) in exponents.iter().zip(rows) {
+            F::check(bytes, *exponent as i8, width)?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads rows of `width` values that were checked.
+pub(super) fn read<F: Form>(code: &[u8], width: usize, values: &mut [f32]) {
+    let rows = values.len() / width;
+    let (exponents, body) = code.split_at(rows);
+    let each = body.len() / rows;
     let given = exponents.par_chunks(ROWS).zip(body.par_chunks(ROWS * each));
-    values.par_chunks_mut(ROWS * width).zip(given).try_for_each(|(values, (exponents, body))| {
+    values.par_chunks_mut(ROWS * width).zip(given).for_each(|(values, (exponents, body))| {
         vectorized!({
             let rows = values.chunks_exact_mut(width).zip(body.chunks_exact(each));
             for (exponent, (row, bytes)) in exponents.iter().zip(rows) {
-                F::read(bytes, *exponent as i8, row)?;
+                F::read(bytes, *exponent as i8, row);
             }
-            Ok(())
-        })
-    })
+        });
+    });
 }
 
 impl Form for Mantissas {
@@ -74,15 +87,21 @@ impl Form for Mantissas {
     }
 
     #[inline(always)]
-    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str> {
+    fn check(bytes: &[u8], exponent: i8, _: usize) -> Result<(), &'static str> {
         if i32::from(exponent).abs() > MAX_EXPONENT {
             return Err("exponent out of range");
         }
+        // Without a branch, so that vectors do it.
+        let has_none = bytes.iter().fold(true, |none, byte| none & (*byte != i8::MIN as u8));
+        if has_none { Ok(()) } else { Err("mantissa out of range") }
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) {
         let scale = power(exponent.into());
         for (value, byte) in row.iter_mut().zip(bytes) {
             *value = f32::from(*byte as i8) * scale;
         }
-        if bytes.contains(&(i8::MIN as u8)) { Err("mantissa out of range") } else { Ok(()) }
     }
 }
 
@@ -112,18 +131,25 @@ impl<const BITS: usize> Form for Levels<BITS> {
     }
 
     #[inline(always)]
-    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) -> Result<(), &'static str> {
+    fn check(bytes: &[u8], exponent: i8, width: usize) -> Result<(), &'static str> {
         if exponent == ZEROS {
-            row.fill(0.0);
             let is_zero = bytes.iter().all(|byte| *byte == 0);
             return if is_zero { Ok(()) } else { Err("levels in a row of zeros") };
         }
         if i32::from(exponent).abs() > MAX_EXPONENT {
             return Err("exponent out of range");
         }
-        let used = row.len() % (8 / BITS) * BITS;
+        let used = width % (8 / BITS) * BITS;
         if used > 0 && bytes.last().is_some_and(|last| last >> used != 0) {
             return Err("bits that mean nothing");
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn read(bytes: &[u8], exponent: i8, row: &mut [f32]) {
+        if exponent == ZEROS {
+            return row.fill(0.0);
         }
         let low = 0.5 - (1 << (BITS - 1)) as f32;
         let unit = step(BITS) * half_power(exponent.into());
@@ -138,13 +164,12 @@ impl<const BITS: usize> Form for Levels<BITS> {
                 *value = (f32::from(level) + low) * unit;
             }
         }
-        Ok(())
     }
 }
 
 /// The distance between levels, where values have a mean square of 1.
 #[inline(always)]
-fn step(bits: usize) -> f32 {
+pub(crate) fn step(bits: usize) -> f32 {
     match bits {
         1 => 1.596,
         2 => 0.9957,

@@ -7,7 +7,7 @@ use super::{Buffers, Shared, Work, in_pool};
 use crate::Error;
 use crate::block::TENSORS;
 use crate::buffer::Buffer;
-use crate::engine::{Loss, Pass};
+use crate::engine::{Bytes, Loss, Pass, mean};
 use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
 use crate::ops::loss::Head;
 use crate::ops::norm;
@@ -51,7 +51,11 @@ impl<T: Value> Made<T> {
     }
 
     /// From the gradient of the last block's output, in `work.dx`, to that of the source.
-    fn descend(&mut self, work: &mut Work<T>, grads: &mut [&mut [f32]]) -> Option<Vec<f32>> {
+    fn descend(
+        &mut self,
+        work: &mut Work<T>,
+        grads: &mut [&mut [f32]],
+    ) -> Result<Option<Bytes>, Error> {
         let Shared { model, shape, recomputes, .. } = &*self.shared;
         let buffers = self.buffers.as_mut().expect("buffers are there until the drop");
         let parts = model.parts(&self.params);
@@ -77,10 +81,10 @@ impl<T: Value> Made<T> {
                 let row = &mut grads[0][*token as usize * d..][..d];
                 row.iter_mut().zip(dx).for_each(|(sum, dx)| *sum += dx);
             }
-            return None;
+            return Ok(None);
         }
         if !model.config.squeezes() {
-            return Some(dx.to_vec());
+            return self.shared.encode(dx).map(Some);
         }
         let r = model.token_width();
         of_weight(&rows_t(T::PRECISION, &buffers.known, k + r), dx, grads[0]);
@@ -100,13 +104,13 @@ impl<T: Value> Made<T> {
         if model.config.cut.residual {
             add_rows((&mut dcode, k), (dx, d));
         }
-        Some(dcode)
+        self.shared.encode(&dcode).map(Some)
     }
 }
 
 impl<T: Value> Pass for Made<T> {
-    fn code(&mut self) -> Result<Vec<f32>, Error> {
-        Ok(in_pool(|| self.make_code()))
+    fn code(&mut self) -> Result<Bytes, Error> {
+        in_pool(|| self.make_code())
     }
 
     fn losses(&mut self, targets: &[u32]) -> Result<Vec<f32>, Error> {
@@ -123,14 +127,14 @@ impl<T: Value> Pass for Made<T> {
 }
 
 impl<T: Value> Made<T> {
-    fn make_code(&mut self) -> Vec<f32> {
+    fn make_code(&mut self) -> Result<Bytes, Error> {
         let model = &self.shared.model;
         let (d, k) = (self.shared.shape.width, model.code_width());
         let parts = model.parts(&self.params);
         let x = Self::last(self.held());
-        let [.., scale, weight] = parts[..] else { return x.to_vec() };
+        let [.., scale, weight] = parts[..] else { return self.shared.encode(x) };
         if !model.config.squeezes() {
-            return x.to_vec();
+            return self.shared.encode(x);
         }
         let mut work = self.shared.idle_work();
         let Work { scratch, inverse, .. } = &mut work;
@@ -141,7 +145,7 @@ impl<T: Value> Made<T> {
             add_rows((&mut code, k), (&scratch.h, d));
         }
         self.shared.work.give(work);
-        code
+        self.shared.encode(&code)
     }
 
     fn measure(&mut self, targets: &[u32]) -> Vec<f32> {
@@ -174,7 +178,7 @@ impl<T: Value> Made<T> {
         &mut self,
         dcode: &[f32],
         gradient: &mut [f32],
-    ) -> Option<Vec<f32>> {
+    ) -> Result<Option<Bytes>, Error> {
         let shared = Arc::clone(&self.shared);
         let (d, k) = (shared.shape.width, shared.model.code_width());
         let params = Arc::clone(&self.params);
@@ -201,7 +205,11 @@ impl<T: Value> Made<T> {
         dsource
     }
 
-    pub(super) fn descend_from_loss(&mut self, targets: &[u32], gradient: &mut [f32]) -> Loss {
+    pub(super) fn descend_from_loss(
+        &mut self,
+        targets: &[u32],
+        gradient: &mut [f32],
+    ) -> Result<Loss, Error> {
         let shared = Arc::clone(&self.shared);
         let params = Arc::clone(&self.params);
         let parts = shared.model.parts(&params);
@@ -216,9 +224,9 @@ impl<T: Value> Made<T> {
         head.backward(targets, logits, losses, &mut scratch.dh, grads[last]);
         dx.fill(0.0);
         norm::backward(x, scale, inverse, &scratch.dh, dx, grads[last - 1]);
-        let loss = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64;
+        let loss = mean(losses)?;
         let dsource = self.descend(&mut work, &mut grads);
         shared.work.give(work);
-        (loss as f32, dsource)
+        Ok((loss, dsource?))
     }
 }

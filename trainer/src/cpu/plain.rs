@@ -3,6 +3,7 @@
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
 
+use crate::code::Wire;
 use crate::engine::Source;
 use crate::model::Model;
 
@@ -29,7 +30,7 @@ pub(super) fn run(
     model: &Model,
     params: &[f32],
     source: &Source<'_>,
-    goal: std::result::Result<&[f32], &[u32]>,
+    goal: std::result::Result<Wire<'_>, &[u32]>,
 ) -> Result<Expected> {
     let mut at = 0;
     let mut vars = Vec::new();
@@ -49,8 +50,8 @@ pub(super) fn run(
             (rows.reshape((batch, (), model.config.model.d_model as usize))?, None)
         }
         Source::Code(code, tokens) => {
-            let k = model.code_width();
-            let code = Tensor::from_slice(code, (batch, code.len() / k / batch, k), &Device::Cpu)?;
+            let shape = (batch, code.rows / batch, code.width);
+            let code = Tensor::from_vec(code.values(), shape, &Device::Cpu)?;
             let leaf = Var::from_tensor(&code.to_dtype(DType::F64)?)?;
             let code = leaf.as_tensor().clone();
             (if model.config.squeezes() { plain.decode(&code, tokens)? } else { code }, Some(leaf))
@@ -63,7 +64,7 @@ pub(super) fn run(
     let (output, scalar) = match goal {
         Ok(dcode) => {
             let code = if model.config.squeezes() { plain.encode(&x)? } else { x };
-            let dcode = Tensor::from_slice(dcode, code.shape(), &Device::Cpu)?;
+            let dcode = Tensor::from_vec(dcode.values(), code.shape(), &Device::Cpu)?;
             let scalar = (&code * dcode.to_dtype(DType::F64)?)?.sum_all()?;
             (code, scalar)
         }
@@ -207,6 +208,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::adam::Update;
+    use crate::code::{code_values, encode};
     use crate::config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
     use crate::cpu::Cpu;
     use crate::engine::{Engine, Weights};
@@ -283,8 +285,9 @@ pub(crate) mod tests {
         params: Vec<f32>,
         tokens: Vec<u32>,
         targets: Vec<u32>,
-        code: Vec<f32>,
-        dcode: Vec<f32>,
+        /// Of 32 bits, and its gradient.
+        code: Vec<u8>,
+        dcode: Vec<u8>,
     }
 
     impl Case {
@@ -304,6 +307,7 @@ pub(crate) mod tests {
                     .map(|_| random() as f32 / 2e9 - 0.5)
                     .collect::<Vec<_>>()
             };
+            let mut values = || encode(&values(), model.code_width(), 32).unwrap();
             let (code, dcode) = (values(), values());
             Self { params: model.initial(), tokens, targets, code, dcode }
         }
@@ -311,9 +315,13 @@ pub(crate) mod tests {
         fn source(&self, config: &StageConfig) -> Source<'_> {
             match (config.is_head(), config.cut.token_width) {
                 (true, _) => Source::Tokens(&self.tokens),
-                (false, 0) => Source::Code(&self.code, &[]),
-                (false, _) => Source::Code(&self.code, &self.tokens),
+                (false, 0) => Source::Code(Wire::of(&self.code).unwrap(), &[]),
+                (false, _) => Source::Code(Wire::of(&self.code).unwrap(), &self.tokens),
             }
+        }
+
+        fn dcode(&self) -> Wire<'_> {
+            Wire::of(&self.dcode).unwrap()
         }
 
         /// Code or losses, the gradient, and that of the source.
@@ -329,13 +337,14 @@ pub(crate) mod tests {
                     assert!((loss - mean).abs() <= 1e-5 * mean.abs());
                     (losses, engine.fresh(), source)
                 } else {
-                    let code = pass.code().unwrap();
-                    let source = engine.backward(pass, &self.dcode).unwrap();
+                    let code = code_values(&pass.code().unwrap()).unwrap();
+                    let source = engine.backward(pass, self.dcode()).unwrap();
                     (code, engine.fresh(), source)
                 });
             }
             assert!(made[0] == made[1]);
-            made.swap_remove(1)
+            let (output, gradient, source) = made.swap_remove(1);
+            (output, gradient, source.map(|code| code_values(&code).unwrap()))
         }
 
         /// Code or losses.
@@ -349,7 +358,7 @@ pub(crate) mod tests {
             if config.is_tail() {
                 pass.losses(&self.targets).unwrap()
             } else {
-                pass.code().unwrap()
+                code_values(&pass.code().unwrap()).unwrap()
             }
         }
 
@@ -366,7 +375,7 @@ pub(crate) mod tests {
                 if config.is_tail() {
                     engine.loss_backward(pass, &self.targets).unwrap();
                 } else {
-                    engine.backward(pass, &self.dcode).unwrap();
+                    engine.backward(pass, self.dcode()).unwrap();
                 }
                 let length = engine.fresh_norm().unwrap();
                 engine.keep(number == 0).unwrap();
@@ -404,7 +413,7 @@ pub(crate) mod tests {
         }
 
         fn expected(&self, config: &StageConfig) -> Expected {
-            let goal = if config.is_tail() { Err(&self.targets[..]) } else { Ok(&self.dcode[..]) };
+            let goal = if config.is_tail() { Err(&self.targets[..]) } else { Ok(self.dcode()) };
             run(&Model::new(config), &self.params, &self.source(config), goal).unwrap()
         }
 
@@ -418,10 +427,14 @@ pub(crate) mod tests {
                 };
                 values.iter().map(|value| value + value * next()).collect()
             };
+            let [code, dcode] = [&self.code, &self.dcode].map(|code| {
+                let code = Wire::of(code).unwrap();
+                encode(&off(&code.values()), code.width, 32).unwrap()
+            });
             Self {
                 params: off(&self.params),
-                code: off(&self.code),
-                dcode: off(&self.dcode),
+                code,
+                dcode,
                 tokens: self.tokens.clone(),
                 targets: self.targets.clone(),
             }

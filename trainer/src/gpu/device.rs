@@ -166,8 +166,14 @@ impl<'a, T: Pod> View<'a, T> {
     /// Its values.
     pub(crate) fn get(self, device: &impl Device) -> Result<Vec<T>, Error> {
         let mut values = vec![T::zeroed(); self.len];
-        device.download(self.address, cast_slice_mut(&mut values))?;
+        self.read(device, &mut values)?;
         Ok(values)
+    }
+
+    /// Reads as many values as it has.
+    pub(crate) fn read(self, device: &impl Device, values: &mut [T]) -> Result<(), Error> {
+        assert_eq!(self.len, values.len(), "what is read has its place");
+        device.download(self.address, cast_slice_mut(values))
     }
 
     pub(crate) fn copy_to(self, device: &impl Device, to: View<'_, T>) -> Result<(), Error> {

@@ -20,6 +20,8 @@
 #define __shared__ static
 #define __launch_bounds__(threads)
 #define __expf expf
+#define __fmul_rn(a, b) ((a) * (b))
+#define __fadd_rn(a, b) ((a) + (b))
 
 using std::size_t;
 
@@ -47,8 +49,21 @@ static inline __nv_bfloat16 __float2bfloat16_rn(float value) {
     return {uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
 }
 
+static inline int __float_as_int(float value) {
+    int bits;
+    std::memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static inline float __int_as_float(int bits) {
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
+
 static inline uint16_t __bfloat16_as_ushort(__nv_bfloat16 value) { return value.bits; }
 static inline int min(int a, int b) { return a < b ? a : b; }
+static inline int max(int a, int b) { return a > b ? a : b; }
 static inline size_t min(size_t a, size_t b) { return a < b ? a : b; }
 
 // What a launch asks for.

@@ -13,7 +13,7 @@ use super::device::{Arg, Device, Grid, Matrix, Out, Product};
 use crate::Error;
 
 /// Sources with kernels, in the folder of this one.
-const SOURCES: [&str; 7] = ["adam", "attention", "cut", "loss", "norm", "rope", "swiglu"];
+const SOURCES: [&str; 8] = ["adam", "attention", "code", "cut", "loss", "norm", "rope", "swiglu"];
 
 /// Bytes that a block shares at most: those of `shared_tiles` in emulate.hpp, less than any GPU's.
 const SHARED: u32 = 1 << 16;

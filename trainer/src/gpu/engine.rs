@@ -14,7 +14,8 @@ use super::ops;
 use crate::Error;
 use crate::adam::{Rule, Segment, Update};
 use crate::block::TENSORS;
-use crate::engine::{Engine, Loss, Pass, Source, Weights, own};
+use crate::code::{self, Wire, row_bytes};
+use crate::engine::{Bytes, Engine, Loss, Pass, Source, Weights, mean, own};
 use crate::model::Model;
 use crate::pool::Pool;
 
@@ -73,6 +74,8 @@ struct Work<D: Device> {
     /// A code or its gradient, as wide as what is known of the source, and in bf16.
     code: Array<D, f32>,
     code_half: Array<D, bf16>,
+    /// A code's bytes, without its header.
+    wire: Array<D, u8>,
     logits: Array<D, f32>,
     slopes: Array<D, bf16>,
     losses: Array<D, f32>,
@@ -197,7 +200,7 @@ impl<D: Device> Engine for Gpu<D> {
         Ok(Box::new(self.shared.run(params, source)?))
     }
 
-    fn backward(&mut self, pass: Box<dyn Pass>, dcode: &[f32]) -> Result<Option<Vec<f32>>, Error> {
+    fn backward(&mut self, pass: Box<dyn Pass>, dcode: Wire<'_>) -> Result<Option<Bytes>, Error> {
         let pass = own::<Made<D>>(pass);
         let grads = parts(&self.shared.model, self.fresh.all());
         self.shared.with_work(|work| {
@@ -211,10 +214,9 @@ impl<D: Device> Engine for Gpu<D> {
         let grads = parts(&self.shared.model, self.fresh.all());
         self.shared.with_work(|work| {
             pass.compute_losses(work, targets, Some(&grads))?;
-            let source = pass.descend(work, &grads)?;
-            let losses = work.losses.all().get(&*self.shared.device)?;
-            let sum = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
-            Ok(((sum / losses.len() as f64) as f32, source))
+            let source = pass.descend(work, &grads);
+            let loss = mean(&work.losses.all().get(&*self.shared.device)?)?;
+            Ok((loss, source?))
         })
     }
 
@@ -282,6 +284,41 @@ impl<D: Device> Shared<D> {
         self.model.code_width() + self.model.token_width()
     }
 
+    /// Bytes of a code that kernels write and read; those of values as they are lie where these do.
+    fn wire_len(&self) -> usize {
+        let cut = &self.model.config.cut;
+        let each = if cut.bits == 32 { 0 } else { row_bytes(cut.width, cut.bits) };
+        self.shape.rows * each as usize
+    }
+
+    /// Writes the values of a code, (N, K).
+    fn decode(&self, work: &Work<D>, code: Wire<'_>, to: View<'_, f32>) -> Result<(), Error> {
+        if code.bits == 32 {
+            return to.set(&*self.device, &code.values());
+        }
+        work.wire.all().set(&*self.device, code.body)?;
+        ops::read_code(&*self.device, work.wire.all(), to, (code.rows, code.width), code.bits)
+    }
+
+    /// The code of the first K values of rows of `step`.
+    fn encode(&self, work: &Work<D>, from: View<'_, f32>, step: usize) -> Result<Bytes, Error> {
+        let (rows, width) = (self.shape.rows, self.model.code_width());
+        let bits = self.model.config.cut.bits;
+        if bits == 32 {
+            let values = from.get(&*self.device)?;
+            let first = values.chunks_exact(step).flat_map(|row| &row[..width]);
+            return code::encode(&first.copied().collect::<Vec<_>>(), width, bits);
+        }
+        ops::write_code(&*self.device, (from, step), work.wire.all(), (rows, width), bits)?;
+        let mut bytes = code::empty(rows, width, bits);
+        let body = &mut bytes[code::HEADER..];
+        work.wire.all().read(&*self.device, body)?;
+        if body[..rows].contains(&ops::NOT_A_CODE) {
+            return Err(Error::Diverged("a code"));
+        }
+        Ok(bytes)
+    }
+
     fn buffers(&self) -> Result<Buffers<D>, Error> {
         let (device, rows) = (&*self.device, self.shape.rows);
         let is_open = self.model.config.is_head() || !self.model.config.squeezes();
@@ -308,6 +345,7 @@ impl<D: Device> Shared<D> {
             inverse: Array::new(device, rows)?,
             code: Array::new(device, rows * self.known_width())?,
             code_half: Array::new(device, rows * self.known_width())?,
+            wire: Array::new(device, self.wire_len())?,
             logits: Array::new(device, logits)?,
             slopes: Array::new(device, logits)?,
             losses: Array::new(device, rows)?,
@@ -336,11 +374,13 @@ impl<D: Device> Shared<D> {
         }
         match source {
             Source::Tokens(_) => ops::embed(device, wide[0], on_device, x, (d, d), 1)?,
-            Source::Code(code, _) if !self.model.config.squeezes() => x.set(device, code)?,
+            Source::Code(code, _) if !self.model.config.squeezes() => {
+                self.with_work(|work| self.decode(work, code, x))?;
+            }
             Source::Code(code, _) => self.with_work(|work| {
                 let (known, both) = (buffers.known.all(), self.known_width());
                 let given = work.code.all().part(0, n * k);
-                given.set(device, code)?;
+                self.decode(work, code, given)?;
                 ops::copy_rows(device, (given, k), (known, both), k, false)?;
                 if both > k {
                     let span = self.model.token_span();

@@ -5,6 +5,7 @@ use half::bf16;
 use super::device::{Arg, Array, Device, Grid, HeadShape, View};
 use crate::Error;
 use crate::adam::Update;
+use crate::code;
 use crate::config::ModelConfig;
 
 /// Rows whose gradients of a norm's scale one block sums.
@@ -276,6 +277,43 @@ impl<D: Device> Places<D> {
         let args = [dx.arg(), found.arg(), starts, order, dtable.arg(), width, step, span];
         device.launch("embed_backward", Grid::rows(found.len()), &args)
     }
+}
+
+/// An exponent that no row has: of one with a value that is not finite, or too large.
+pub(crate) const NOT_A_CODE: u8 = i8::MAX as u8;
+
+/// A warp for each row.
+fn warps(rows: usize) -> Grid {
+    Grid { threads: 32, ..Grid::rows(rows) }
+}
+
+/// Writes the code of the first K values of rows of `step`, in 8 bits each or fewer: the bytes that
+/// [`crate::code::encode`] makes of them, without a header.
+pub(crate) fn write_code(
+    device: &impl Device,
+    (values, step): (View<'_, f32>, usize),
+    code: View<'_, u8>,
+    (rows, width): (usize, usize),
+    bits: u32,
+) -> Done {
+    let [row, width] = [step, width].map(|size| Arg::Int(size as i32));
+    let (limit, unit) = (code::limit(bits), code::step(bits as usize));
+    let numbers = [Arg::Int(bits as i32), Arg::Float(limit), Arg::Float(unit)];
+    let args = [&[values.arg(), row, code.arg(), width][..], &numbers].concat();
+    device.launch("write_code", warps(rows), &args)
+}
+
+/// Writes the values of a code that was checked, (N, K).
+pub(crate) fn read_code(
+    device: &impl Device,
+    code: View<'_, u8>,
+    values: View<'_, f32>,
+    (rows, width): (usize, usize),
+    bits: u32,
+) -> Done {
+    let [width, each] = [width, bits as usize].map(|size| Arg::Int(size as i32));
+    let args = [code.arg(), values.arg(), width, each, Arg::Float(code::step(bits as usize))];
+    device.launch("read_code", warps(rows), &args)
 }
 
 /// Copies the first `width` values of rows to those of others, or adds them.

@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::adam::Update;
+    use crate::code::{self, Wire};
     use crate::cpu::plain::tests::{for_gpu, stage};
     use crate::engine::{Engine, Source};
 
@@ -104,17 +105,18 @@ mod tests {
         let config = gpu.shared.model.config;
         let rows = (config.batch * config.model.context) as usize;
         let tokens = vec![0; rows];
-        let code = vec![0.0; rows * gpu.shared.model.code_width()];
+        let code = code::empty(rows, gpu.shared.model.code_width(), config.cut.bits);
+        let code = Wire::of(&code).unwrap();
         let beside = if config.cut.token_width > 0 { &tokens[..] } else { &[] };
         let source =
-            if config.is_head() { Source::Tokens(&tokens) } else { Source::Code(&code, beside) };
+            if config.is_head() { Source::Tokens(&tokens) } else { Source::Code(code, beside) };
         let weights = gpu.weights();
         let passes = [(); 2].map(|()| gpu.forward(&weights, source).unwrap());
         for (pass, begins) in passes.into_iter().zip([true, false]) {
             if config.is_tail() {
                 gpu.loss_backward(pass, &tokens).unwrap();
             } else {
-                gpu.backward(pass, &code).unwrap();
+                gpu.backward(pass, code).unwrap();
             }
             gpu.keep(begins).unwrap();
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{Buffers, Params, Shared, Work, parts};
 use crate::Error;
 use crate::block::TENSORS;
-use crate::engine::Pass;
+use crate::code::Wire;
+use crate::engine::{Bytes, Pass};
 use crate::gpu::block::{Weights as OfBlock, multiply};
 use crate::gpu::device::{Device, Out, View};
 use crate::gpu::ops::{self, Places};
@@ -26,13 +27,12 @@ impl<D: Device> Drop for Made<D> {
 }
 
 impl<D: Device> Pass for Made<D> {
-    fn code(&mut self) -> Result<Vec<f32>, Error> {
+    fn code(&mut self) -> Result<Bytes, Error> {
         let shared = &self.shared;
-        let x = self.last();
-        if !shared.model.config.squeezes() {
-            return x.get(&*shared.device);
-        }
-        shared.with_work(|work| self.encode(work))
+        shared.with_work(|work| match shared.model.config.squeezes() {
+            true => self.encode(work),
+            false => shared.encode(work, self.last(), shared.shape.width),
+        })
     }
 
     fn losses(&mut self, targets: &[u32]) -> Result<Vec<f32>, Error> {
@@ -72,7 +72,7 @@ impl<D: Device> Made<D> {
         x[x.len() - 1].all()
     }
 
-    fn encode(&self, work: &Work<D>) -> Result<Vec<f32>, Error> {
+    fn encode(&self, work: &Work<D>) -> Result<Bytes, Error> {
         let (device, model) = (&*self.shared.device, &self.shared.model);
         let (n, d, k) = (self.shared.shape.rows, self.shared.shape.width, model.code_width());
         let half = parts(model, self.params.half.all());
@@ -83,7 +83,7 @@ impl<D: Device> Made<D> {
         if model.config.cut.residual {
             ops::add_half_rows(device, (h, d), (code, k), k)?;
         }
-        code.get(device)
+        self.shared.encode(work, code, k)
     }
 
     /// The norm of the last block's output: that of a tail, or the one before a code.
@@ -146,18 +146,18 @@ impl<D: Device> Made<D> {
     pub(super) fn start_from_code(
         &self,
         work: &Work<D>,
-        dcode: &[f32],
+        dcode: Wire<'_>,
         grads: &[View<'_, f32>],
     ) -> Result<(), Error> {
         let (device, model) = (&*self.shared.device, &self.shared.model);
         let (n, d, k) = (self.shared.shape.rows, self.shared.shape.width, model.code_width());
         let dx = work.scratch.dx.all();
         if !model.config.squeezes() {
-            return dx.set(device, dcode);
+            return self.shared.decode(work, dcode, dx);
         }
         let (code, code_half) = (work.code.all().part(0, n * k), work.code_half.all());
         let code_half = code_half.part(0, n * k);
-        code.set(device, dcode)?;
+        self.shared.decode(work, dcode, code)?;
         ops::halve(device, code, code_half)?;
         self.norm(work)?;
         let last = grads.len() - 1;
@@ -177,7 +177,7 @@ impl<D: Device> Made<D> {
         &self,
         work: &Work<D>,
         grads: &[View<'_, f32>],
-    ) -> Result<Option<Vec<f32>>, Error> {
+    ) -> Result<Option<Bytes>, Error> {
         let Shared { model, shape, recomputes, device, .. } = &*self.shared;
         let (device, buffers) = (&**device, self.held());
         let wide = parts(model, self.params.wide.all());
@@ -203,7 +203,7 @@ impl<D: Device> Made<D> {
             return Ok(None);
         }
         if !model.config.squeezes() {
-            return Ok(Some(dx.get(device)?));
+            return self.shared.encode(work, dx, d).map(Some);
         }
         let both = self.shared.known_width();
         let (known, known_half) = (buffers.known.all(), work.code_half.all());
@@ -220,7 +220,6 @@ impl<D: Device> Made<D> {
         if model.config.cut.residual {
             ops::copy_rows(device, (dx, d), (dknown, both), k, true)?;
         }
-        let values = dknown.get(device)?;
-        Ok(Some(values.chunks_exact(both).flat_map(|row| &row[..k]).copied().collect()))
+        self.shared.encode(work, dknown, both).map(Some)
     }
 }
