@@ -221,7 +221,8 @@ mod tests {
         for (preset, size) in Preset::value_variants().iter().zip(sizes) {
             let manifest = manifest(*preset, Choice::unbound(*preset));
             assert_eq!(manifest.validate().map_err(|error| error.to_string()), Ok(()));
-            let params = |stage| StagePlan::of(&stage_config(&manifest, stage)).params as f64;
+            let params =
+                |stage| StagePlan::of(&stage_config(&manifest, stage), false).params as f64;
             let all: f64 = (0..manifest.stages).map(params).sum();
             assert!((all / size - 1.0).abs() < 0.02, "{preset:?}: {all}");
             assert!(*preset == Preset::Tiny || compression(&manifest) == 64.0);

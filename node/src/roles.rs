@@ -20,6 +20,7 @@ pub mod membership;
 pub mod merge;
 pub mod miner;
 pub mod run;
+pub mod text;
 pub mod validator;
 
 /// Monotonic time in milliseconds since the driver started.

@@ -40,7 +40,7 @@ fn main() {
     let mut times = times.split_off(STEPS.0);
     times.sort_by(f64::total_cmp);
     let speed = tokens as f64 / times[times.len() / 2];
-    let flops = StagePlan::of(&config).flops_per_token as f64;
+    let flops = StagePlan::of(&config, false).flops_per_token as f64;
     let line = serde_json::json!({"tokens_per_second": speed, "mfu": speed * flops / PEAK});
     println!("{line}");
 }

@@ -19,7 +19,7 @@ mod rows;
 
 use rows::{Levels, MAX_EXPONENT, Mantissas, check, power, read, write};
 
-pub(crate) use rows::step;
+pub(crate) use rows::spacing;
 
 use crate::Error;
 use crate::ops::simd::vectorized;

@@ -47,7 +47,7 @@ pub(crate) trait Engine: Send {
     fn forward(&self, weights: &Weights, source: Source<'_>) -> Result<Box<dyn Pass>, Error>;
 
     /// Makes the fresh gradient from that of the code, (N, K); that of a code that was the source is
-    /// returned. Head and body stages.
+    /// returned, unless it has diverged. Head and body stages.
     fn backward(&mut self, pass: Box<dyn Pass>, dcode: Wire<'_>) -> Result<Option<Bytes>, Error>;
 
     /// As [`Engine::backward`], from the mean loss, which is finite. Tail.
@@ -75,7 +75,7 @@ pub(crate) trait Engine: Send {
 
 /// A forward pass that was made, with the parameters it was made with.
 pub(crate) trait Pass: Send {
-    /// The code, (N, K). Head and body stages.
+    /// The code, (N, K), unless it has diverged. Head and body stages.
     fn code(&mut self) -> Result<Bytes, Error>;
 
     /// The loss of each token, in nats. Tail.

@@ -41,6 +41,12 @@ pub(crate) fn open(number: u32) -> Result<std::sync::Arc<cuda::Cuda>, crate::Err
     Ok(opened)
 }
 
+/// A GPU to run tests on, where one is asked for.
+#[cfg(all(test, feature = "cuda"))]
+pub(crate) fn lent() -> Option<std::sync::Arc<cuda::Cuda>> {
+    std::env::var_os("IOTA_TEST_GPU").map(|_| open(0).expect("there is a GPU"))
+}
+
 /// Whether there are kernels for a stage.
 ///
 /// # Errors

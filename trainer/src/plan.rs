@@ -21,12 +21,8 @@ pub struct StagePlan {
     pub version_bytes: u64,
     /// Bytes that each microbatch in flight keeps.
     pub flight_bytes: u64,
-    /// Likewise, where activations are computed again.
-    pub recomputed_flight_bytes: u64,
     /// Bytes that passes compute in, whatever is in flight.
     pub work_bytes: u64,
-    /// Likewise, where activations are computed again.
-    pub recomputing_work_bytes: u64,
     /// Floating-point operations of a token, forward and backward: 6 for each entry it is multiplied with,
     /// and those of causal attention.
     pub flops_per_token: u64,
@@ -35,9 +31,9 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
-    /// The plan of a stage on a CPU.
+    /// The plan of a stage on a CPU, which may compute activations again instead of keeping them.
     #[must_use]
-    pub fn of(config: &StageConfig) -> Self {
+    pub fn of(config: &StageConfig, recompute: bool) -> Self {
         let sizes = Sizes::of(config);
         let model = Model::new(config);
         let params = model.count() as u64;
@@ -54,10 +50,8 @@ impl StagePlan {
             multiplied,
             state_bytes: params * 4 * 5,
             version_bytes: if config.is_tail() { 0 } else { params * 4 },
-            flight_bytes: sizes.ends() + sizes.layers * sizes.block(),
-            recomputed_flight_bytes: sizes.ends(),
-            work_bytes: sizes.work(),
-            recomputing_work_bytes: sizes.work() + sizes.block(),
+            flight_bytes: sizes.ends() + if recompute { 0 } else { sizes.layers * sizes.block() },
+            work_bytes: sizes.work() + if recompute { sizes.block() } else { 0 },
             flops_per_token: 6 * multiplied + attention,
             wire_bytes_per_token: if config.is_tail() {
                 0
@@ -67,48 +61,34 @@ impl StagePlan {
         }
     }
 
-    /// The plan of a stage on a GPU.
+    /// Likewise, on a GPU.
     ///
     /// # Errors
     /// [`Error::Config`] for a stage that a GPU has no kernels for.
-    pub fn on_gpu(config: &StageConfig) -> Result<Self, Error> {
-        let (keeping, computing) = (Cost::of(config, false)?, Cost::of(config, true)?);
+    pub fn on_gpu(config: &StageConfig, recompute: bool) -> Result<Self, Error> {
+        let Cost { state, version, flight, work } = Cost::of(config, recompute)?;
         Ok(Self {
-            state_bytes: keeping.state,
-            version_bytes: keeping.version,
-            flight_bytes: keeping.flight,
-            recomputed_flight_bytes: computing.flight,
-            work_bytes: keeping.work,
-            recomputing_work_bytes: computing.work,
-            ..Self::of(config)
+            state_bytes: state,
+            version_bytes: version,
+            flight_bytes: flight,
+            work_bytes: work,
+            ..Self::of(config, recompute)
         })
     }
 
     /// Bytes with so many microbatches in flight, of which a step takes `per_step`.
     #[must_use]
-    pub fn bytes(&self, in_flight: u64, per_step: u64, recompute: bool) -> u64 {
-        let flights = in_flight.saturating_mul(self.flight(recompute)).min(1 << 60);
+    pub fn bytes(&self, in_flight: u64, per_step: u64) -> u64 {
+        let flights = in_flight.saturating_mul(self.flight_bytes).min(1 << 60);
         let state =
             self.state_bytes.saturating_add(self.versions(in_flight, per_step)).min(1 << 60);
-        state + self.work(recompute) + flights
+        state + self.work_bytes + flights
     }
 
     /// Bytes of the versions that so many microbatches in flight hold on to: each step makes one.
     #[must_use]
     pub fn versions(&self, in_flight: u64, per_step: u64) -> u64 {
         self.version_bytes.saturating_mul(in_flight.div_ceil(per_step.max(1)))
-    }
-
-    /// Bytes of a microbatch in flight.
-    #[must_use]
-    pub fn flight(&self, recompute: bool) -> u64 {
-        if recompute { self.recomputed_flight_bytes } else { self.flight_bytes }
-    }
-
-    /// Bytes that passes compute in.
-    #[must_use]
-    pub fn work(&self, recompute: bool) -> u64 {
-        if recompute { self.recomputing_work_bytes } else { self.work_bytes }
     }
 }
 

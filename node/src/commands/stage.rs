@@ -1,7 +1,7 @@
 //! `iota stage`: what stages cost, told before anybody runs one.
 
 use clap::ValueEnum;
-use iota_trainer::StagePlan;
+use iota_trainer::{StageConfig, StagePlan};
 use serde_json::json;
 
 use crate::cli::{DeviceKind, StageCommand, StagePlanArgs};
@@ -52,13 +52,9 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
             preset::manifest(chosen, Choice::unbound(chosen))
         }
     };
-    let (kind, stages) = stages(&manifest, args.device)?;
-    let per_step = manifest.inner_microbatches.into();
-    let in_flight = |stage| args.in_flight.unwrap_or(manifest.flights(stage) as u64);
-    let plans: Vec<(StagePlan, u64)> =
-        stages.into_iter().zip(0..).map(|(plan, stage)| (plan, in_flight(stage))).collect();
+    let (kind, stages) = stages(&manifest, args)?;
     if args.json {
-        Printer::Text.line(as_json(&manifest, kind, &plans, args.recompute))?;
+        Printer::Text.line(as_json(&manifest, kind, &stages))?;
         return Ok(());
     }
     let mut rows = table(&[
@@ -73,23 +69,23 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
         "wire bytes",
         "fits",
     ]);
-    for (stage, (plan, in_flight)) in plans.iter().enumerate() {
-        let bytes = plan.bytes(*in_flight, per_step, args.recompute);
+    for (stage, planned) in stages.iter().enumerate() {
+        let Planned { plan, in_flight, .. } = planned;
         rows.add_row([
             stage.to_string(),
             stage_config(&manifest, stage as u16).layers().to_string(),
             millions(plan.params),
-            size(plan.state_bytes + plan.versions(*in_flight, per_step)),
-            size(in_flight * plan.flight(args.recompute)),
-            size(plan.work(args.recompute)),
-            size(bytes),
+            size(plan.state_bytes + planned.versions()),
+            size(in_flight * plan.flight_bytes),
+            size(plan.work_bytes),
+            size(planned.bytes()),
             format!("{:.1}", plan.flops_per_token as f64 / 1e6),
             plan.wire_bytes_per_token.to_string(),
-            device(kind, bytes).to_owned(),
+            device(kind, planned.bytes()).to_owned(),
         ]);
     }
     align(&mut rows);
-    let all: u64 = plans.iter().map(|(plan, _)| plan.params).sum();
+    let all: u64 = stages.iter().map(|stage| stage.plan.params).sum();
     let microbatch = manifest.batch * manifest.model.context;
     for line in rows.lines() {
         Printer::Text.line(line.trim_end())?;
@@ -108,41 +104,61 @@ fn plan(args: &StagePlanArgs) -> Result<()> {
     Ok(())
 }
 
+/// A stage's plan, and how it will be used.
+struct Planned {
+    plan: StagePlan,
+    in_flight: u64,
+    /// Microbatches of a step.
+    per_step: u64,
+}
+
+impl Planned {
+    fn bytes(&self) -> u64 {
+        self.plan.bytes(self.in_flight, self.per_step)
+    }
+
+    fn versions(&self) -> u64 {
+        self.plan.versions(self.in_flight, self.per_step)
+    }
+}
+
 /// Plans for a kind of device: a GPU unless there are no kernels, or another is asked for.
-fn stages(manifest: &Manifest, asked: Option<DeviceKind>) -> Result<(DeviceKind, Vec<StagePlan>)> {
-    let configs = || (0..manifest.stages).map(|stage| stage_config(manifest, stage));
-    if asked != Some(DeviceKind::Cpu) {
-        let on_gpu = |config| StagePlan::on_gpu(&config).or_argument("no GPU computes this");
-        let plans: Result<_> = configs().map(on_gpu).collect();
-        if asked.is_some() || plans.is_ok() {
+fn stages(manifest: &Manifest, args: &StagePlanArgs) -> Result<(DeviceKind, Vec<Planned>)> {
+    let planned = |of: &dyn Fn(&StageConfig) -> Result<StagePlan>| {
+        let plan = |stage| {
+            let plan = of(&stage_config(manifest, stage))?;
+            let in_flight = args.in_flight.unwrap_or(manifest.flights(stage) as u64);
+            Ok(Planned { plan, in_flight, per_step: manifest.inner_microbatches.into() })
+        };
+        (0..manifest.stages).map(plan).collect::<Result<Vec<_>>>()
+    };
+    if args.device != Some(DeviceKind::Cpu) {
+        let plans = planned(&|config| {
+            StagePlan::on_gpu(config, args.recompute).or_argument("no GPU computes this")
+        });
+        if args.device.is_some() || plans.is_ok() {
             return Ok((DeviceKind::Cuda, plans?));
         }
     }
-    Ok((DeviceKind::Cpu, configs().map(|config| StagePlan::of(&config)).collect()))
+    Ok((DeviceKind::Cpu, planned(&|config| Ok(StagePlan::of(config, args.recompute)))?))
 }
 
-fn as_json(
-    manifest: &Manifest,
-    kind: DeviceKind,
-    plans: &[(StagePlan, u64)],
-    recompute: bool,
-) -> String {
-    let per_step = manifest.inner_microbatches.into();
-    let stages: Vec<_> = plans
+fn as_json(manifest: &Manifest, kind: DeviceKind, stages: &[Planned]) -> String {
+    let stages: Vec<_> = stages
         .iter()
-        .map(|(plan, in_flight)| {
-            let bytes = plan.bytes(*in_flight, per_step, recompute);
+        .map(|planned| {
+            let Planned { plan, in_flight, .. } = planned;
             json!({
                 "params": plan.params,
                 "in_flight": in_flight,
                 "state_bytes": plan.state_bytes,
-                "versions_bytes": plan.versions(*in_flight, per_step),
-                "in_flight_bytes": in_flight * plan.flight(recompute),
-                "work_bytes": plan.work(recompute),
-                "bytes": bytes,
+                "versions_bytes": planned.versions(),
+                "in_flight_bytes": in_flight * plan.flight_bytes,
+                "work_bytes": plan.work_bytes,
+                "bytes": planned.bytes(),
                 "flops_per_token": plan.flops_per_token,
                 "wire_bytes_per_token": plan.wire_bytes_per_token,
-                "fits": device(kind, bytes),
+                "fits": device(kind, planned.bytes()),
             })
         })
         .collect();

@@ -82,43 +82,68 @@ impl Permutation {
     }
 }
 
-/// The sequences of a microbatch, out of train sequences that lie in `shards` of these sizes and are shared by
-/// `heads` heads.
-///
-/// Empty when there are fewer sequences than heads.
-#[must_use]
-pub fn sequence_ids(
-    seed: &Hash,
-    mb: &MicrobatchId,
+/// The draw of one epoch.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// In the epoch's order.
+    shards: Vec<Shard>,
+    /// Sequences of all shards.
+    all: u64,
+    /// Sequences of each head.
+    run: u64,
     heads: u16,
-    shards: &[u64],
+    /// Where the first head's run begins.
+    turned: u64,
     batch: u32,
-) -> Vec<u64> {
-    let all = shards.iter().sum::<u64>();
-    let run = all / u64::from(heads.max(1));
-    if run == 0 || mb.head >= heads {
-        return Vec::new();
+}
+
+#[derive(Clone, Debug)]
+struct Shard {
+    /// Its first place in the epoch's order, and its first sequence in the dataset.
+    begins: u64,
+    starts: u64,
+    within: Permutation,
+}
+
+impl Draw {
+    /// Of train sequences that lie in shards of these sizes, and are shared by `heads` heads.
+    #[must_use]
+    pub fn new(seed: &Hash, heads: u16, sizes: &[u64], batch: u32) -> Self {
+        let all = sizes.iter().sum::<u64>();
+        let starts: Vec<u64> = running(sizes.iter().copied()).collect();
+        let count = sizes.len() as u64;
+        let order = Permutation::new(seed, count);
+        let order: Vec<usize> = (0..count).map(|index| order.apply(index) as usize).collect();
+        let begins = running(order.iter().map(|shard| sizes[*shard]));
+        let place = |(shard, begins): (&usize, u64)| Shard {
+            begins,
+            starts: starts[*shard],
+            within: Permutation::new(&shard_seed(seed, *shard), sizes[*shard]),
+        };
+        let shards = order.iter().zip(begins).map(place).collect();
+        // Runs begin anywhere: at the beginning of a shard, small ones would be drawn more often.
+        let mut word = [0; 8];
+        word.copy_from_slice(&shard_seed(seed, sizes.len())[..8]);
+        let turned = u64::from_le_bytes(word).checked_rem(all).unwrap_or(0);
+        Self { shards, all, run: all / u64::from(heads.max(1)), heads, turned, batch }
     }
-    let starts: Vec<u64> = running(shards.iter().copied()).collect();
-    let count = shards.len() as u64;
-    let order = Permutation::new(seed, count);
-    let order: Vec<usize> = (0..count).map(|index| order.apply(index) as usize).collect();
-    // Where each shard begins, once they lie in the epoch's order.
-    let begins: Vec<u64> = running(order.iter().map(|shard| shards[*shard])).collect();
-    // Runs begin anywhere: at the beginning of a shard, small ones would be drawn more often.
-    let mut word = [0; 8];
-    word.copy_from_slice(&shard_seed(seed, shards.len())[..8]);
-    let turned = u64::from_le_bytes(word) % all;
-    let first = run * u64::from(mb.head);
-    let start = u64::from(mb.k) * u64::from(batch);
-    let id = |index: u64| {
-        let place = (turned + first + (start + index) % run) % all;
-        let at = begins.partition_point(|begin| *begin <= place) - 1;
-        let shard = order[at];
-        let within = Permutation::new(&shard_seed(seed, shard), shards[shard]);
-        starts[shard] + within.apply(place - begins[at])
-    };
-    (0..u64::from(batch)).map(id).collect()
+
+    /// The sequences of a microbatch. None when there are fewer sequences than heads.
+    #[must_use]
+    pub fn ids(&self, mb: &MicrobatchId) -> Vec<u64> {
+        if self.run == 0 || mb.head >= self.heads {
+            return Vec::new();
+        }
+        let first = self.turned + self.run * u64::from(mb.head);
+        let start = u64::from(mb.k) * u64::from(self.batch);
+        let id = |index: u64| {
+            let place = (first + (start + index) % self.run) % self.all;
+            let at = self.shards.partition_point(|shard| shard.begins <= place) - 1;
+            let Shard { begins, starts, within } = &self.shards[at];
+            starts + within.apply(place - begins)
+        };
+        (0..u64::from(self.batch)).map(id).collect()
+    }
 }
 
 /// The sum of all sizes before each.
@@ -140,6 +165,10 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    fn ids(seed: [u8; 32], mb: &MicrobatchId, heads: u16, sizes: &[u64], batch: u32) -> Vec<u64> {
+        Draw::new(&seed, heads, sizes, batch).ids(mb)
+    }
+
     proptest! {
         #[test]
         fn every_length_is_permuted_without_loss(seed: [u8; 32], len in 1u64..2000) {
@@ -157,11 +186,12 @@ mod tests {
         ) {
             let sequences: u64 = shards.iter().sum();
             let run = sequences / u64::from(heads);
+            let draw = Draw::new(&seed, heads, &shards, 1);
             let mut seen = BTreeSet::new();
             for head in 0..heads {
                 for k in 0..run as u32 {
                     let mb = MicrobatchId { epoch: 0, head, k };
-                    for id in sequence_ids(&seed, &mb, heads, &shards, 1) {
+                    for id in draw.ids(&mb) {
                         prop_assert!(id < sequences && seen.insert(id));
                     }
                 }
@@ -173,8 +203,8 @@ mod tests {
     fn a_head_stays_in_a_shard_until_that_is_through() {
         let shards = [100; 8];
         let mb = |k| MicrobatchId { epoch: 0, head: 1, k };
-        let ids = (0..20).flat_map(|k| sequence_ids(&[5; 32], &mb(k), 4, &shards, 10));
-        let mut seen: Vec<u64> = ids.map(|id| id / 100).collect();
+        let drawn = (0..20).flat_map(|k| ids([5; 32], &mb(k), 4, &shards, 10));
+        let mut seen: Vec<u64> = drawn.map(|id| id / 100).collect();
         seen.dedup();
         // A run as long as two shards begins within one.
         assert!((2..=3).contains(&seen.len()), "{seen:?}");
@@ -183,26 +213,23 @@ mod tests {
     #[test]
     fn microbatches_wrap_around_the_heads_run() {
         let mb = |k| MicrobatchId { epoch: 0, head: 1, k };
-        let all = sequence_ids(&[5; 32], &mb(0), 2, &[20], 10);
-        let third = sequence_ids(&[5; 32], &mb(3), 2, &[20], 4);
+        let all = ids([5; 32], &mb(0), 2, &[20], 10);
+        let third = ids([5; 32], &mb(3), 2, &[20], 4);
         assert_eq!(third, [all[2], all[3], all[4], all[5]]);
     }
 
     #[test]
     fn another_seed_draws_other_sequences_and_too_little_text_draws_none() {
         let mb = MicrobatchId { epoch: 0, head: 0, k: 0 };
-        assert_ne!(
-            sequence_ids(&[1; 32], &mb, 2, &[1000], 8),
-            sequence_ids(&[2; 32], &mb, 2, &[1000], 8)
-        );
-        assert!(sequence_ids(&[1; 32], &mb, 2, &[1], 8).is_empty());
-        assert!(sequence_ids(&[1; 32], &MicrobatchId { head: 2, ..mb }, 2, &[1000], 8).is_empty());
+        assert_ne!(ids([1; 32], &mb, 2, &[1000], 8), ids([2; 32], &mb, 2, &[1000], 8));
+        assert!(ids([1; 32], &mb, 2, &[1], 8).is_empty());
+        assert!(ids([1; 32], &MicrobatchId { head: 2, ..mb }, 2, &[1000], 8).is_empty());
     }
 
     #[test]
     fn the_draw_is_pinned() {
         let mb = MicrobatchId { epoch: 0, head: 0, k: 0 };
-        assert_eq!(sequence_ids(&[7; 32], &mb, 2, &[1_000_000, 500_000], 4), GOLDEN_DRAW);
+        assert_eq!(ids([7; 32], &mb, 2, &[1_000_000, 500_000], 4), GOLDEN_DRAW);
     }
 
     /// A change here would make nodes of different versions train on different text.

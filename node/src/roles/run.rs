@@ -8,13 +8,14 @@ use sp_core::crypto::{AccountId32, Ss58Codec};
 use super::ledger::Ledger;
 use super::logs::Logs;
 use super::merge::{Contributor, Terms};
+use super::text::Text;
 use super::{Effect, Signer};
 use crate::protocol::audit::Tolerance;
 use crate::protocol::butterfly::ClipRule;
 use crate::protocol::clasp::CreditRule;
 use crate::protocol::clock::Clock;
 use crate::protocol::delta::{DeltaError, Layout};
-use crate::protocol::draw::{MicrobatchId, sequence_ids};
+use crate::protocol::draw::{Draw, MicrobatchId};
 use crate::protocol::manifest::Manifest;
 use crate::protocol::outer::OuterRule;
 use crate::protocol::plan::Plan;
@@ -29,9 +30,6 @@ const MAX_CHUNKS: u32 = 64;
 const MEDIAN_MULTIPLE: u32 = 4 << 8;
 /// 2^40, the unit of clip bounds.
 const RMS_ONE: u64 = 1 << 40;
-
-/// The sequences of a microbatch, and their tokens one after the other.
-pub type Drawn = (Vec<u64>, Vec<u32>);
 
 /// The run as one node knows it.
 pub struct Run {
@@ -96,31 +94,12 @@ impl Run {
         (self.manifest.batch * self.manifest.model.context) as usize
     }
 
-    /// The sequences of a microbatch and their tokens, context + 1 each; none where the draw gives
-    /// nothing (another head, too little text), or before [`Run::has_text`].
+    /// The text of an epoch.
     #[must_use]
-    pub fn tokens(&self, plan: &Plan, mb: &MicrobatchId) -> Option<Drawn> {
-        let ids = self.ids(plan, mb);
-        let mut tokens = Vec::with_capacity(self.targets() + ids.len());
-        for id in &ids {
-            tokens.extend(self.dataset.at_hand(*id)?);
-        }
-        (!ids.is_empty()).then_some((ids, tokens))
-    }
-
-    fn ids(&self, plan: &Plan, mb: &MicrobatchId) -> Vec<u64> {
-        let (shards, batch) = (self.dataset.train_counts(), self.manifest.batch);
-        sequence_ids(&plan.seed, mb, plan.heads(), shards, batch)
-    }
-
-    /// Whether a microbatch's text is here; what is not is loaded in the background, and a failure told.
-    #[must_use]
-    pub fn has_text(&self, plan: &Plan, mb: &MicrobatchId, out: &mut Vec<Effect>) -> bool {
-        if let Some(why) = self.dataset.take_failure() {
-            let text = format!("text that is needed cannot be had yet: {why}");
-            out.push(Effect::Report(Report::Warning { text }));
-        }
-        self.dataset.is_ready(&self.ids(plan, mb))
+    pub fn text(&self, plan: &Plan) -> Text {
+        let (sizes, batch) = (self.dataset.train_counts(), self.manifest.batch);
+        let draw = Draw::new(&plan.seed, plan.heads(), sizes, batch);
+        Text::new(Arc::clone(&self.dataset), draw)
     }
 
     /// Gets the text of an epoch that this node needs ready in the background: what heads draw first, and last.
@@ -132,12 +111,9 @@ impl Run {
             None => 0..plan.heads(),
         };
         let last = self.manifest.max_draws.saturating_sub(1);
-        let microbatches =
-            [0, last].into_iter().flat_map(|k| heads.clone().map(move |head| (head, k)));
-        let ids: Vec<u64> = microbatches
-            .flat_map(|(head, k)| self.ids(plan, &MicrobatchId { epoch: plan.epoch, head, k }))
-            .collect();
-        let _ = self.dataset.is_ready(&ids);
+        let draws = [0, last].into_iter().flat_map(|k| heads.clone().map(move |head| (head, k)));
+        let microbatches = draws.map(|(head, k)| MicrobatchId { epoch: plan.epoch, head, k });
+        self.text(plan).prefetch(microbatches);
     }
 
     /// Inputs and targets of a microbatch's tokens.

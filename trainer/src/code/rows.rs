@@ -1,4 +1,5 @@
-//! Rows of codes of 8 bits and fewer, many at a time: the exponent, and what follows from it.
+//! Rows of codes of 8 bits and fewer, many at a time: the exponent, and what follows from it. Kernels make the
+//! same bytes (gpu/code.cu), so each operation and the order of sums are part of the form.
 
 use rayon::prelude::*;
 
@@ -50,12 +51,15 @@ pub(super) fn write<F: Form>(values: &[f32], width: usize, code: &mut [u8]) {
 /// Says what is wrong with rows of `width` values.
 pub(super) fn check<F: Form>(code: &[u8], rows: usize, width: usize) -> Result<(), &'static str> {
     let (exponents, body) = code.split_at(rows);
-    vectorized!({
-        let rows = body.chunks_exact(body.len() / rows);
-        for (exponent, bytes) in exponents.iter().zip(rows) {
-            F::check(bytes, *exponent as i8, width)?;
-        }
-        Ok(())
+    let each = body.len() / rows;
+    let given = exponents.par_chunks(ROWS).zip(body.par_chunks(ROWS * each));
+    given.into_par_iter().try_for_each(|(exponents, body)| {
+        vectorized!({
+            for (exponent, bytes) in exponents.iter().zip(body.chunks_exact(each)) {
+                F::check(bytes, *exponent as i8, width)?;
+            }
+            Ok(())
+        })
     })
 }
 
@@ -114,7 +118,7 @@ impl<const BITS: usize> Form for Levels<BITS> {
             return exponent;
         }
         let half = (1 << (BITS - 1)) as f32;
-        let unit = 1.0 / (step(BITS) * half_power(exponent.into()));
+        let unit = 1.0 / (spacing(BITS) * half_power(exponent.into()));
         for (row, bytes) in row.chunks(HELD).zip(bytes.chunks_mut(HELD * BITS / 8)) {
             let mut held = [0u8; HELD];
             for (level, value) in held.iter_mut().zip(row) {
@@ -152,7 +156,7 @@ impl<const BITS: usize> Form for Levels<BITS> {
             return row.fill(0.0);
         }
         let low = 0.5 - (1 << (BITS - 1)) as f32;
-        let unit = step(BITS) * half_power(exponent.into());
+        let unit = spacing(BITS) * half_power(exponent.into());
         for (row, bytes) in row.chunks_mut(HELD).zip(bytes.chunks(HELD * BITS / 8)) {
             let mut held = [0u8; HELD];
             for (levels, byte) in held.chunks_exact_mut(8 / BITS).zip(bytes) {
@@ -169,7 +173,7 @@ impl<const BITS: usize> Form for Levels<BITS> {
 
 /// The distance between levels, where values have a mean square of 1.
 #[inline(always)]
-pub(crate) fn step(bits: usize) -> f32 {
+pub(crate) fn spacing(bits: usize) -> f32 {
     match bits {
         1 => 1.596,
         2 => 0.9957,

@@ -273,9 +273,9 @@ pub(crate) mod tests {
         (off.sum::<f64>() / (squares + 1e-12)).sqrt()
     }
 
-    /// What roundings on the way may do to a number: some in f32 that follow each other, one to bf16.
-    const ROUNDINGS: f32 = 16.0 * f32::EPSILON;
-    const ROUNDING: f32 = 1.0 / 256.0;
+    /// What roundings that follow each other may do to a number: 32 in f32, or 4 to bf16.
+    const WIDE: f32 = 32.0 / (1 << 24) as f32;
+    const HALF: f32 = 4.0 / (1 << 9) as f32;
 
     /// Code or losses, the gradient, and that of the source.
     type Made = (Vec<f32>, Vec<f32>, Option<Vec<f32>>);
@@ -402,7 +402,7 @@ pub(crate) mod tests {
             let off = self.rounded(rounding).expected(config);
             let agrees = |what: &str, found: &[f32], expected: &[f64], off: &[f64], bound: f64| {
                 let (found, off) = (error(found, expected), error(off, expected));
-                assert!(found < bound.max(off), "{what}: {found}, by rounding {off}");
+                assert!(found < bound.max(off.min(0.25)), "{what}: {found}, by rounding {off}");
             };
             agrees("output", &found.0, &expected.output, &off.output, bound);
             agrees("gradient", &found.1, &expected.gradient, &off.gradient, 2.0 * bound);
@@ -458,14 +458,14 @@ pub(crate) mod tests {
         #[test]
         fn a_stage_agrees_with_the_plain_graph_forward_and_backward(config in stage()) {
             config.validate().unwrap();
-            Case::new(&config).check(&config, Cpu::<f32>::new, ROUNDINGS, 5e-5);
+            Case::new(&config).check(&config, Cpu::<f32>::new, WIDE, 5e-5);
         }
 
         // 2^-9 for each rounding, of which some tens follow each other, with any sign; and the norm before a
         // code makes a short row's as large as a long one's.
         #[test]
         fn so_does_a_stage_in_bf16_within_its_rounding(config in stage().prop_filter("one number's rounding", wide)) {
-            Case::new(&config).check(&config, Cpu::<bf16>::new, ROUNDING, 3e-2);
+            Case::new(&config).check(&config, Cpu::<bf16>::new, HALF, 3e-2);
         }
     }
 
@@ -511,7 +511,7 @@ pub(crate) mod tests {
         fn so_does_a_stage_of_kernels(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
             config.validate().unwrap();
             let kernels = |model, recomputes| Gpu::new(emulated::device(), model, recomputes).unwrap();
-            Case::new(&config).check(&config, kernels, ROUNDING, 3e-2);
+            Case::new(&config).check(&config, kernels, HALF, 3e-2);
         }
 
         #[test]
@@ -522,11 +522,9 @@ pub(crate) mod tests {
         #[cfg(feature = "cuda")]
         #[test]
         fn so_does_a_stage_on_a_gpu(config in stage().prop_map(for_gpu).prop_filter("one number's rounding", wide)) {
-            if std::env::var_os("IOTA_TEST_GPU").is_some() {
-                let cuda = |model, recomputes| {
-                    Gpu::new(crate::gpu::open(0).unwrap(), model, recomputes).unwrap()
-                };
-                Case::new(&config).check(&config, cuda, ROUNDING, 3e-2);
+            if let Some(device) = crate::gpu::lent() {
+                let cuda = |model, recomputes| Gpu::new(device.clone(), model, recomputes).unwrap();
+                Case::new(&config).check(&config, cuda, HALF, 3e-2);
                 steps_as_the_cpu_does(&config, || cuda(Model::new(&config), false));
             }
         }

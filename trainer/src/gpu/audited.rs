@@ -1,5 +1,8 @@
 //! What an auditor's CPU makes of work that was done by kernels: by how much honest work differs there.
 
+use std::sync::Arc;
+
+use super::device::Device;
 use super::{Gpu, emulated};
 use crate::code::code_values;
 use crate::config::{AdamConfig, CutConfig, ModelConfig, Precision, StageConfig};
@@ -61,11 +64,11 @@ fn microbatch(data: &Dataset, number: u32) -> (Vec<u32>, Vec<u32>) {
 
 /// A head and a tail on kernels train on the text; the CPU repeats each from what went over the wire. A run
 /// allows a cosine of 0.99 and lengths that differ by 5 %: honest work is ten times nearer.
-fn audit(muon: bool) {
+fn audit<D: Device>(device: &Arc<D>, muon: bool) {
     let data = Dataset::embedded(CONFIG.model.context).unwrap();
     let config = |stage| StageConfig { stage, adam: AdamConfig { muon, ..CONFIG.adam }, ..CONFIG };
     let on_kernels = |stage| {
-        let engine = Gpu::new(emulated::device(), Model::new(&config(stage)), false).unwrap();
+        let engine = Gpu::new(Arc::clone(device), Model::new(&config(stage)), false).unwrap();
         Stage::computed_by(&config(stage), Options::default(), Box::new(engine))
     };
     let [mut head, mut tail] = [0, 1].map(on_kernels);
@@ -108,10 +111,19 @@ fn audit(muon: bool) {
 
 #[test]
 fn honest_work_of_kernels_passes_an_audit_on_the_cpu() {
-    audit(false);
+    audit(&emulated::device(), false);
 }
 
 #[test]
 fn so_it_does_where_matrices_follow_muon() {
-    audit(true);
+    audit(&emulated::device(), true);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn so_does_that_of_a_gpu() {
+    if let Some(device) = super::lent() {
+        audit(&device, false);
+        audit(&device, true);
+    }
 }

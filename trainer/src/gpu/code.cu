@@ -1,5 +1,6 @@
 // Codes of 8 bits and fewer, byte by byte as the CPU writes them (code.rs, code/rows.rs): all exponents, then all
-// rows. A warp has a row.
+// rows. A warp has a row. The bytes are the same because divisions and subnormal numbers are those of IEEE 754, as nvcc
+// has them unless it is told to be fast (build.rs).
 #include "common.cuh"
 
 static constexpr int GREATEST = 100;  // exponent
@@ -33,7 +34,7 @@ __device__ inline int nearest(float square) {
 __device__ inline int row_bytes(int width, int bits) { return (width * bits + 7) / 8; }
 
 extern "C" __global__ void write_code(const float *values, int step, uint8_t *code, int width, int bits,
-                                      float limit, float unit) {
+                                      float limit, float spacing) {
     const float *row = values + (size_t)blockIdx.x * step;
     int lane = threadIdx.x, each = row_bytes(width, bits);
     float greatest = 0, beyond = 0, square = 0;
@@ -43,7 +44,8 @@ extern "C" __global__ void write_code(const float *values, int step, uint8_t *co
         if (!(size <= limit)) beyond = 1;
     }
     // Both halves of the warp sum all, and no product is fused with a sum.
-    for (int at = lane % SUMS; at < width; at += SUMS) square = __fadd_rn(square, __fmul_rn(row[at], row[at]));
+    for (int at = lane % SUMS; at < width && bits < 8; at += SUMS)
+        square = __fadd_rn(square, __fmul_rn(row[at], row[at]));
     for (int offset = SUMS / 2; offset > 0; offset /= 2)
         square = __fadd_rn(square, __shfl_xor_sync(0xffffffffu, square, offset));
     greatest = warp_greatest(greatest);
@@ -57,10 +59,10 @@ extern "C" __global__ void write_code(const float *values, int step, uint8_t *co
         for (int at = lane; at < width; at += WARP) bytes[at] = (uint8_t)(int)rintf(row[at] * scale);
         return;
     }
-    float half = 1 << (bits - 1), scale = exponent == ZEROS ? 0 : 1 / (unit * half_power(exponent));
+    float half = 1 << (bits - 1), scale = 1 / (spacing * half_power(exponent));
     for (int at = lane; at < each; at += WARP) {
-        int byte = 0, first = at * (8 / bits);
-        for (int i = 0; i < 8 / bits && first + i < width && exponent != ZEROS; i++) {
+        int byte = 0, first = at * (8 / bits), count = exponent == ZEROS ? 0 : min(8 / bits, width - first);
+        for (int i = 0; i < count; i++) {
             float level = floorf(row[first + i] * scale);
             byte |= (int)(fminf(fmaxf(level, -half), half - 1) + half) << (i * bits);
         }
@@ -68,12 +70,11 @@ extern "C" __global__ void write_code(const float *values, int step, uint8_t *co
     }
 }
 
-extern "C" __global__ void read_code(const uint8_t *code, float *values, int width, int bits, float unit) {
+extern "C" __global__ void read_code(const uint8_t *code, float *values, int width, int bits, float spacing) {
     int exponent = (int8_t)code[blockIdx.x];
     const uint8_t *bytes = code + gridDim.x + (size_t)blockIdx.x * row_bytes(width, bits);
     float *row = values + (size_t)blockIdx.x * width;
-    float low = 0.5f - (1 << (bits - 1)), scale = 0;
-    if (exponent != ZEROS) scale = bits == 8 ? power(exponent) : unit * half_power(exponent);
+    float low = 0.5f - (1 << (bits - 1)), scale = bits == 8 ? power(exponent) : spacing * half_power(exponent);
     for (int at = threadIdx.x; at < width; at += WARP) {
         if (bits == 8) {
             row[at] = (int8_t)bytes[at] * scale;

@@ -214,6 +214,7 @@ impl<D: Device> Engine for Gpu<D> {
         let grads = parts(&self.shared.model, self.fresh.all());
         self.shared.with_work(|work| {
             pass.compute_losses(work, targets, Some(&grads))?;
+            // Its failure is told after the loss's: that is read last, for reading it waits for the device.
             let source = pass.descend(work, &grads);
             let loss = mean(&work.losses.all().get(&*self.shared.device)?)?;
             Ok((loss, source?))
@@ -305,9 +306,11 @@ impl<D: Device> Shared<D> {
         let (rows, width) = (self.shape.rows, self.model.code_width());
         let bits = self.model.config.cut.bits;
         if bits == 32 {
-            let values = from.get(&*self.device)?;
-            let first = values.chunks_exact(step).flat_map(|row| &row[..width]);
-            return code::encode(&first.copied().collect::<Vec<_>>(), width, bits);
+            let mut values = from.get(&*self.device)?;
+            if step > width {
+                values = values.chunks_exact(step).flat_map(|row| &row[..width]).copied().collect();
+            }
+            return code::encode(&values, width, bits);
         }
         ops::write_code(&*self.device, (from, step), work.wire.all(), (rows, width), bits)?;
         let mut bytes = code::empty(rows, width, bits);

@@ -297,8 +297,8 @@ pub(crate) fn write_code(
     bits: u32,
 ) -> Done {
     let [row, width] = [step, width].map(|size| Arg::Int(size as i32));
-    let (limit, unit) = (code::limit(bits), code::step(bits as usize));
-    let numbers = [Arg::Int(bits as i32), Arg::Float(limit), Arg::Float(unit)];
+    let (limit, spacing) = (code::limit(bits), code::spacing(bits as usize));
+    let numbers = [Arg::Int(bits as i32), Arg::Float(limit), Arg::Float(spacing)];
     let args = [&[values.arg(), row, code.arg(), width][..], &numbers].concat();
     device.launch("write_code", warps(rows), &args)
 }
@@ -311,8 +311,9 @@ pub(crate) fn read_code(
     (rows, width): (usize, usize),
     bits: u32,
 ) -> Done {
-    let [width, each] = [width, bits as usize].map(|size| Arg::Int(size as i32));
-    let args = [code.arg(), values.arg(), width, each, Arg::Float(code::step(bits as usize))];
+    let spacing = Arg::Float(code::spacing(bits as usize));
+    let (width, bits) = (Arg::Int(width as i32), Arg::Int(bits as i32));
+    let args = [code.arg(), values.arg(), width, bits, spacing];
     device.launch("read_code", warps(rows), &args)
 }
 

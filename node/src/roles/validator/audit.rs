@@ -25,7 +25,8 @@ use crate::protocol::{Hash, Hotkey};
 use crate::roles::Effect;
 use crate::roles::fetches::{Arrival, Fetches};
 use crate::roles::miner::tokens_hash;
-use crate::roles::run::{Drawn, Run};
+use crate::roles::run::Run;
+use crate::roles::text::{Drawn, Text};
 use crate::wire::MAX_REQUEST_BYTES;
 
 /// Greatest relative difference between a reported and a recomputed loss.
@@ -90,6 +91,7 @@ pub(super) struct Audit {
     probed: bool,
     /// Whether the text of all windows is here.
     has_text: bool,
+    text: Text,
     base: Vec<f32>,
     blobs: BTreeMap<Hash, Arc<[u8]>>,
     owed: BTreeMap<Hash, Failure>,
@@ -107,6 +109,7 @@ impl Audit {
         let windows: Vec<Window> =
             case.windows.iter().filter_map(|i| all.get(*i)).cloned().collect();
         let mut audit = Self {
+            text: run.text(&case.plan),
             run,
             windows,
             case,
@@ -231,7 +234,7 @@ impl Audit {
         let needs = is_end || self.run.manifest.cut.token_width > 0;
         let here = |window: &Window, out: &mut Vec<Effect>| {
             let mut receipts = self.case.log.receipts[window.receipts.clone()].iter();
-            receipts.all(|receipt| self.run.has_text(&self.case.plan, &receipt.mb, out))
+            receipts.all(|receipt| self.text.is_here(&receipt.mb, out))
         };
         self.has_text =
             self.has_text || !needs || self.windows.iter().all(|window| here(window, out));
@@ -381,7 +384,7 @@ impl Audit {
     }
 
     fn tokens(&self, mb: &MicrobatchId) -> Result<Drawn, Failure> {
-        self.run.tokens(&self.case.plan, mb).ok_or(Failure::DrawMismatch { mb: *mb })
+        self.text.tokens(mb).ok_or(Failure::DrawMismatch { mb: *mb })
     }
 
     fn check_loss(

@@ -30,7 +30,7 @@ impl<D: Device> Pass for Made<D> {
     fn code(&mut self) -> Result<Bytes, Error> {
         let shared = &self.shared;
         shared.with_work(|work| match shared.model.config.squeezes() {
-            true => self.encode(work),
+            true => self.squeeze(work),
             false => shared.encode(work, self.last(), shared.shape.width),
         })
     }
@@ -72,7 +72,7 @@ impl<D: Device> Made<D> {
         x[x.len() - 1].all()
     }
 
-    fn encode(&self, work: &Work<D>) -> Result<Bytes, Error> {
+    fn squeeze(&self, work: &Work<D>) -> Result<Bytes, Error> {
         let (device, model) = (&*self.shared.device, &self.shared.model);
         let (n, d, k) = (self.shared.shape.rows, self.shared.shape.width, model.code_width());
         let half = parts(model, self.params.half.all());
