@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use iota_p2p::{Authority, Config, RequestError, Transport, limits};
 
 use crate::raw::{Raw, framed, statement};
@@ -76,18 +78,24 @@ async fn requests_in_flight_are_limited_and_the_rest_are_served() {
     let count = limits::MAX_IN_FLIGHT + 1;
     let to = b.hotkey;
     let ask = |_| a.handle.request(&to, vec![1, 2], LONG);
-    let asked = join_all((0..count).map(ask).collect::<Vec<_>>());
-    let mut held = Vec::new();
-    let answered = async {
-        while held.len() < limits::MAX_IN_FLIGHT {
-            held.push(b.asked().await.2);
+    let mut asked: FuturesUnordered<_> = (0..count).map(ask).collect();
+    let (mut held, mut replies) = (Vec::new(), Vec::new());
+    let exchange = async {
+        while held.len() < limits::MAX_IN_FLIGHT || replies.is_empty() {
+            tokio::select! {
+                (_, _, reply) = b.asked() => held.push(reply),
+                Some(reply) = asked.next() => replies.push(reply),
+            }
         }
-        // All that may be in flight are; now they end.
+        // All that may be in flight are, and one was refused; now they end.
         for reply in held {
             reply.send(vec![3]);
         }
+        while let Some(reply) = asked.next().await {
+            replies.push(reply);
+        }
     };
-    let (replies, ()) = within("all replies", async { tokio::join!(asked, answered) }).await;
+    within("all replies", exchange).await;
     let refused = replies.iter().filter(|reply| matches!(reply, Err(RequestError::Failed(_))));
     assert_eq!(refused.count(), 1);
     let served = replies.iter().filter(|reply| **reply == Ok(vec![3]));

@@ -94,9 +94,14 @@ async fn gossip_of_the_unregistered_and_from_another_time_is_ignored() {
     let now = a.keys.now();
     a.keys.set_clock(now - limits::MAX_GOSSIP_AGE.as_secs() - 1);
     a.handle.publish(b"stale".to_vec());
-    assert_eq!(first(&b, &[b"fresh"], &mut c).await, (b.hotkey, b"fresh".to_vec()));
+    assert_eq!(first(&b, &[b"from b"], &mut c).await, (b.hotkey, b"from b".to_vec()));
     a.keys.set_clock(now);
-    assert_eq!(first(&a, &[b"fresh"], &mut c).await, (a.hotkey, b"fresh".to_vec()));
+    let mut heard = first(&a, &[b"from a"], &mut c).await;
+    // It may have been said more than once.
+    while heard.0 == b.hotkey {
+        heard = c.heard().await;
+    }
+    assert_eq!(heard, (a.hotkey, b"from a".to_vec()));
 }
 
 #[tokio::test]

@@ -397,19 +397,34 @@ pub(crate) mod tests {
             let again = self.run(config, of(Model::new(config), true));
             assert!(found == again, "recomputing changes nothing");
             let expected = self.expected(config);
-            // Where a row is all but zero, its norm makes of one rounding before it as much as that row's length
-            // lacks: by then the plain graph is off as far, where what goes into it is rounded.
-            let off = self.rounded(rounding).expected(config);
-            let agrees = |what: &str, found: &[f32], expected: &[f64], off: &[f64], bound: f64| {
-                let (found, off) = (error(found, expected), error(off, expected));
-                assert!(found < bound.max(off.min(0.25)), "{what}: {found}, by rounding {off}");
+            let [output, gradient, source] = self.off(config, &expected, rounding);
+            let agrees = |what: &str, found: f64, bound: f64| {
+                assert!(found < bound, "{what}: {found}, not below {bound}");
             };
-            agrees("output", &found.0, &expected.output, &off.output, bound);
-            agrees("gradient", &found.1, &expected.gradient, &off.gradient, 2.0 * bound);
+            agrees("output", error(&found.0, &expected.output), bound.max(output));
+            agrees("gradient", error(&found.1, &expected.gradient), (2.0 * bound).max(gradient));
             assert_eq!(found.2.is_some(), expected.source.is_some());
-            if let Some((found, (expected, off))) = found.2.zip(expected.source.zip(off.source)) {
-                agrees("source", &found, &expected, &off, 2.0 * bound);
+            if let Some((found, expected)) = found.2.zip(expected.source) {
+                agrees("source", error(&found, &expected), (2.0 * bound).max(source));
             }
+        }
+
+        /// How far the plain graph is off where what goes into it is rounded, at most in three tries, and up to a
+        /// quarter: its output, gradient and that of its source. Where a row is all but zero, its norm makes of one
+        /// rounding before it as much as that row's length lacks.
+        fn off(&self, config: &StageConfig, expected: &Expected, rounding: f32) -> [f64; 3] {
+            let mut most = [0.0_f64; 3];
+            for seed in 1..=3 {
+                let off = self.rounded(rounding, seed).expected(config);
+                let source = off.source.as_deref().zip(expected.source.as_deref());
+                let errors = [
+                    error(&off.output, &expected.output),
+                    error(&off.gradient, &expected.gradient),
+                    source.map_or(0.0, |(off, expected)| error(off, expected)),
+                ];
+                most = std::array::from_fn(|i| most[i].max(errors[i].min(0.25)));
+            }
+            most
         }
 
         fn expected(&self, config: &StageConfig) -> Expected {
@@ -418,8 +433,7 @@ pub(crate) mod tests {
         }
 
         /// All numbers off by a rounding, up or down.
-        fn rounded(&self, rounding: f32) -> Self {
-            let mut seed = 1_u64;
+        fn rounded(&self, rounding: f32, mut seed: u64) -> Self {
             let mut off = |values: &[f32]| -> Vec<f32> {
                 let mut next = || {
                     seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -489,8 +503,9 @@ pub(crate) mod tests {
         };
         let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
         assert!(error(&moved(gpu.params()), &wide(&moved(cpu.params()))) < 0.5);
+        let [output, gradient, _] = case.off(config, &case.expected(config), HALF);
         for (found, expected) in gpu.moments().iter().zip(cpu.moments()) {
-            assert!(error(found, &wide(&expected)) < 0.2);
+            assert!(error(found, &wide(&expected)) < 0.2_f64.max(2.0 * gradient));
         }
         assert!(before == case.output(config, &gpu, &old), "versions in flight stay");
         let (params, [m, v]) = (gpu.params().to_vec(), gpu.moments());
@@ -501,7 +516,8 @@ pub(crate) mod tests {
         assert!(after == case.output(config, &again, &again.weights()));
         assert!(after == case.output(config, &gpu, &gpu.upload(&params).unwrap()));
         cpu.load(&params, None).unwrap();
-        assert!(error(&after, &wide(&case.output(config, &cpu, &cpu.weights()))) < 3e-2);
+        let expected = wide(&case.output(config, &cpu, &cpu.weights()));
+        assert!(error(&after, &expected) < 3e-2_f64.max(output));
     }
 
     proptest! {

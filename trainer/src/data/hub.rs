@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,11 +82,21 @@ struct Sibling {
     rfilename: String,
 }
 
+/// Whether an address is of this machine.
+fn is_local(endpoint: &str) -> bool {
+    let address: Option<ureq::http::Uri> = endpoint.parse().ok();
+    let host = address.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default();
+    let ip: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
 impl Hub {
-    /// A hub at an address, and a token for what is not public.
+    /// A hub at an address, and a token for what is not public. One on this machine is asked without a proxy.
     #[must_use]
     pub fn new(endpoint: &str, token: Option<String>) -> Self {
+        let proxy = ureq::Proxy::try_from_env().filter(|_| !is_local(endpoint));
         let config = ureq::Agent::config_builder()
+            .proxy(proxy)
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_recv_response(Some(Duration::from_secs(60)))
             .timeout_per_read(Some(Duration::from_secs(60)))
@@ -294,5 +305,27 @@ impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The token is nobody's business.
         f.debug_struct("Hub").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_on_this_machine_is_asked_without_a_proxy() {
+        for local in [
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+            "https://[::1]/hub",
+            "http://127.1.2.3/",
+        ] {
+            assert!(is_local(local), "{local}");
+        }
+        for far in
+            ["https://huggingface.co", "http://localhost.example", "http://10.0.0.1", "", "nothing"]
+        {
+            assert!(!is_local(far), "{far}");
+        }
     }
 }

@@ -125,6 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ops::product::slack;
 
     fn run<T: Value>(
         h: &[f32],
@@ -175,9 +176,10 @@ mod tests {
                     run::<bf16>(&h, &weight, vocab, &targets, held),
                 ),
             ] {
-                prop_assert_eq!((&whole[0], &whole[1]), (&parts[0], &parts[1]));
-                for (whole, part) in whole[2].iter().zip(&parts[2]) {
-                    prop_assert!((whole - part).abs() < 1e-5);
+                for (index, most) in [slack(), slack(), 1e-5].into_iter().enumerate() {
+                    for (whole, part) in whole[index].iter().zip(&parts[index]) {
+                        prop_assert!((whole - part).abs() <= most);
+                    }
                 }
             }
         }

@@ -96,6 +96,7 @@ proptest! {
     fn bases_are_added_and_parts_are_those_of_the_whole((a, b) in operands(), bf16 in any::<bool>()) {
         let precision = if bf16 { Precision::Bf16 } else { Precision::F32 };
         let (rows, columns) = (a.rows, b.columns);
+        let slack = slack().min(1e-5 * a.columns as f32);
         let left = Panels::left(precision, a.mat(&a.data), Threads::Own);
         let right = Panels::right(precision, b.mat(&b.data), Threads::All);
         let part = Part { rows, depth: a.columns, columns };
@@ -109,15 +110,17 @@ proptest! {
         let out = Out::sum(&mut summed, columns, &base, columns + 2);
         multiply(out, &left, &right, part, Threads::Own);
         for (at, whole) in whole.iter().enumerate() {
-            prop_assert_eq!(again[at], whole + 1.5);
-            prop_assert_eq!(summed[at], whole + 2.5);
+            prop_assert!((again[at] - (whole + 1.5)).abs() <= slack);
+            prop_assert!((summed[at] - (whole + 2.5)).abs() <= slack);
         }
 
         let some = Part { rows: rows.div_ceil(2), depth: a.columns, columns: columns.div_ceil(3) };
         let mut few = vec![0.0; some.rows * some.columns];
         multiply(Out::set(&mut few, some.columns), &left, &right, some, Threads::Own);
         for (row, few) in few.chunks_exact(some.columns).enumerate() {
-            prop_assert_eq!(few, &whole[row * columns..][..some.columns]);
+            for (few, whole) in few.iter().zip(&whole[row * columns..]) {
+                prop_assert!((few - whole).abs() <= slack);
+            }
         }
     }
 
