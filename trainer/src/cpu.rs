@@ -113,15 +113,12 @@ impl<T: Value> Engine for Cpu<T> {
 
     fn forward(&self, weights: &Weights, source: Source<'_>) -> Result<Box<dyn Pass>, Error> {
         let params = Arc::clone(weights).downcast().expect("a stage has one engine");
-        Ok(Box::new(in_pool(|| match source {
-            Source::Tokens(tokens) => self.shared.run(params, tokens, None),
-            Source::Code(code, tokens) => self.shared.run(params, tokens, Some(&code.values())),
-        })))
+        Ok(Box::new(in_pool(|| self.shared.run(params, source))))
     }
 
     fn backward(&mut self, pass: Box<dyn Pass>, dcode: Wire<'_>) -> Result<Option<Bytes>, Error> {
         let mut pass = own::<Made<T>>(pass);
-        in_pool(|| pass.descend_from_code(&dcode.values(), &mut self.fresh))
+        in_pool(|| pass.descend_from_code(dcode, &mut self.fresh))
     }
 
     fn loss_backward(&mut self, pass: Box<dyn Pass>, targets: &[u32]) -> Result<Loss, Error> {
@@ -170,28 +167,25 @@ fn in_pool<R: Send>(body: impl FnOnce() -> R + Send) -> R {
 }
 
 impl<T: Value> Shared<T> {
-    /// From tokens (head), or from a code, (N, K), and the tokens that belong beside it.
-    fn run(
-        self: &Arc<Self>,
-        params: Arc<Buffer<f32>>,
-        tokens: &[u32],
-        code: Option<&[f32]>,
-    ) -> Made<T> {
+    fn run(self: &Arc<Self>, params: Arc<Buffer<f32>>, source: Source<'_>) -> Made<T> {
         let mut buffers = self.passes.take().unwrap_or_else(|| self.buffers());
         let mut work = self.idle_work();
         let parts = self.model.parts(&params);
         let (d, k) = (self.shape.width, self.model.code_width());
         let x = &mut buffers.x[0];
-        match code {
-            None => {
+        match source {
+            Source::Tokens(tokens) => {
                 buffers.tokens.clear();
                 buffers.tokens.extend(tokens);
                 for (x, token) in x.chunks_exact_mut(d).zip(tokens) {
                     x.copy_from_slice(&parts[0][*token as usize * d..][..d]);
                 }
             }
-            Some(code) if !self.model.config.squeezes() => x.copy_from_slice(code),
-            Some(code) => {
+            Source::Code(code, _) if !self.model.config.squeezes() => {
+                x.copy_from_slice(&code.values());
+            }
+            Source::Code(code, tokens) => {
+                let code = code.values();
                 buffers.tokens = self.model.table_rows(tokens);
                 let (r, known) = (self.model.token_width(), &mut buffers.known);
                 for (known, code) in known.chunks_exact_mut(k + r).zip(code.chunks_exact(k)) {
@@ -204,7 +198,7 @@ impl<T: Value> Shared<T> {
                 }
                 apply(&rows(T::PRECISION, known, k + r), parts[0], Out::set(x, d));
                 if self.model.config.cut.residual {
-                    add_rows((x, d), (code, k));
+                    add_rows((x, d), (&code, k));
                 }
             }
         }

@@ -7,6 +7,7 @@ use super::{Buffers, Shared, Work, in_pool};
 use crate::Error;
 use crate::block::TENSORS;
 use crate::buffer::Buffer;
+use crate::code::Wire;
 use crate::engine::{Bytes, Loss, Pass, mean};
 use crate::ops::linear::{apply, of_rows, of_weight, rows, rows_t};
 use crate::ops::loss::Head;
@@ -176,7 +177,7 @@ impl<T: Value> Made<T> {
 
     pub(super) fn descend_from_code(
         &mut self,
-        dcode: &[f32],
+        dcode: Wire<'_>,
         gradient: &mut [f32],
     ) -> Result<Option<Bytes>, Error> {
         let shared = Arc::clone(&self.shared);
@@ -187,18 +188,19 @@ impl<T: Value> Made<T> {
         let mut work = shared.idle_work();
         let last = parts.len() - 1;
         if shared.model.config.squeezes() {
+            let dcode = dcode.values();
             let (x, scale) = (Self::last(self.held()), parts[last - 1]);
             let Work { scratch, dx, inverse, .. } = &mut work;
             norm::forward(x, scale, inverse, &mut scratch.h);
-            of_weight(&rows_t(T::PRECISION, &scratch.h, d), dcode, grads[last]);
-            of_rows(&rows(T::PRECISION, dcode, k), parts[last], Out::set(&mut scratch.dh, d));
+            of_weight(&rows_t(T::PRECISION, &scratch.h, d), &dcode, grads[last]);
+            of_rows(&rows(T::PRECISION, &dcode, k), parts[last], Out::set(&mut scratch.dh, d));
             if shared.model.config.cut.residual {
-                add_rows((&mut scratch.dh, d), (dcode, k));
+                add_rows((&mut scratch.dh, d), (&dcode, k));
             }
             dx.fill(0.0);
             norm::backward(x, scale, inverse, &scratch.dh, dx, grads[last - 1]);
         } else {
-            work.dx.copy_from_slice(dcode);
+            work.dx.copy_from_slice(&dcode.values());
         }
         let dsource = self.descend(&mut work, &mut grads);
         shared.work.give(work);
