@@ -207,7 +207,9 @@ fn tests(rest: &[String]) -> Result<Tally> {
         let mut run = cargo(&["nextest", "run", "--release", "--workspace", "--locked"]);
         run.arg("--no-fail-fast").args(rest).envs(clients.clone());
         total.add(counted(run)?);
-        total.add(portable()?);
+        if rest.is_empty() {
+            total.add(portable()?);
+        }
         let mut doc = cargo(&["test", "--release", "--workspace", "--locked", "--doc"]);
         doc.args(rest);
         total.add(counted(doc)?);
@@ -219,11 +221,13 @@ fn tests(rest: &[String]) -> Result<Tally> {
     Ok(total)
 }
 
-/// The trainer's tests once more as on a CPU without the vectors that its products are written for; what runs
-/// kernels, not the CPU, need not run again.
+/// The trainer's unit tests once more as on a CPU without the vectors that its products are written for; what
+/// compares kernels with each other need not run again.
 fn portable() -> Result<Tally> {
     let mut run = cargo(&["nextest", "run", "--release", "--workspace", "--locked", "-E"]);
-    run.arg("package(iota-trainer) & kind(lib) & not test(/gpu::|kernels/)");
+    run.arg(
+        "package(iota-trainer) & kind(lib) & (test(/gpu::audited/) | not test(/gpu::|kernels/))",
+    );
     run.arg("--no-fail-fast").env("IOTA_TEST_PORTABLE", "1");
     counted(run)
 }

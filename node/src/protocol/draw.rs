@@ -83,7 +83,7 @@ impl Permutation {
 }
 
 /// The draw of one epoch.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Draw {
     /// In the epoch's order.
     shards: Vec<Shard>,
@@ -92,16 +92,18 @@ pub struct Draw {
     /// Sequences of each head.
     run: u64,
     heads: u16,
-    /// Where the first head's run begins.
+    /// Where the first head's run begins in the epoch's order.
     turned: u64,
+    /// Sequences of a microbatch.
     batch: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Shard {
     /// Its first place in the epoch's order, and its first sequence in the dataset.
     begins: u64,
     starts: u64,
+    /// The order of its sequences.
     within: Permutation,
 }
 
@@ -115,12 +117,12 @@ impl Draw {
         let order = Permutation::new(seed, count);
         let order: Vec<usize> = (0..count).map(|index| order.apply(index) as usize).collect();
         let begins = running(order.iter().map(|shard| sizes[*shard]));
-        let place = |(shard, begins): (&usize, u64)| Shard {
+        let placed = |(shard, begins): (&usize, u64)| Shard {
             begins,
             starts: starts[*shard],
             within: Permutation::new(&shard_seed(seed, *shard), sizes[*shard]),
         };
-        let shards = order.iter().zip(begins).map(place).collect();
+        let shards = order.iter().zip(begins).map(placed).collect();
         // Runs begin anywhere: at the beginning of a shard, small ones would be drawn more often.
         let mut word = [0; 8];
         word.copy_from_slice(&shard_seed(seed, sizes.len())[..8]);

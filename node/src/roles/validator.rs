@@ -16,6 +16,7 @@ use super::membership::{Announcement, Membership};
 use super::merge::Merge;
 use super::miner::Error;
 use super::run::Run;
+use super::text::Text;
 use super::{Block, Effect, Event, Millis};
 use crate::protocol::audit::Failure;
 use crate::protocol::clock::Phase;
@@ -48,6 +49,7 @@ const LAST_FREE: u16 = u16::MAX;
 /// One epoch as the validator works through it.
 struct Epoch {
     plan: Arc<Plan>,
+    text: Arc<Text>,
     logs: Option<Logs>,
     audits: Option<Vec<Audit>>,
     failed: BTreeMap<Hotkey, Failure>,
@@ -213,6 +215,7 @@ impl Validator {
         out.push(Effect::ForgetBefore(epoch.saturating_sub(1)));
         self.sync(&plan, out)?;
         self.epoch = Some(Epoch {
+            text: Arc::new(self.run.text(&plan)),
             plan,
             logs: None,
             audits: None,

@@ -53,7 +53,7 @@ pub(super) fn check<F: Form>(code: &[u8], rows: usize, width: usize) -> Result<(
     let (exponents, body) = code.split_at(rows);
     let each = body.len() / rows;
     let given = exponents.par_chunks(ROWS).zip(body.par_chunks(ROWS * each));
-    given.into_par_iter().try_for_each(|(exponents, body)| {
+    given.try_for_each(|(exponents, body)| {
         vectorized!({
             for (exponent, bytes) in exponents.iter().zip(body.chunks_exact(each)) {
                 F::check(bytes, *exponent as i8, width)?;

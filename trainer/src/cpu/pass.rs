@@ -226,9 +226,8 @@ impl<T: Value> Made<T> {
         head.backward(targets, logits, losses, &mut scratch.dh, grads[last]);
         dx.fill(0.0);
         norm::backward(x, scale, inverse, &scratch.dh, dx, grads[last - 1]);
-        let loss = mean(losses);
-        let dsource = self.descend(&mut work, &mut grads);
+        let made = mean(losses).and_then(|loss| Ok((loss, self.descend(&mut work, &mut grads)?)));
         shared.work.give(work);
-        Ok((loss?, dsource?))
+        made
     }
 }

@@ -87,11 +87,12 @@ fn is_local(endpoint: &str) -> bool {
     let address: Option<ureq::http::Uri> = endpoint.parse().ok();
     let host = address.as_ref().and_then(ureq::http::Uri::host).unwrap_or_default();
     let ip: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
-    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 impl Hub {
-    /// A hub at an address, and a token for what is not public. One on this machine is asked without a proxy.
+    /// A hub at an address, and a token for what is not public. One on this machine is asked without a
+    /// proxy, and so is whoever it redirects to.
     #[must_use]
     pub fn new(endpoint: &str, token: Option<String>) -> Self {
         let proxy = ureq::Proxy::try_from_env().filter(|_| !is_local(endpoint));
@@ -315,7 +316,7 @@ mod tests {
     #[test]
     fn who_is_on_this_machine_is_asked_without_a_proxy() {
         for local in [
-            "http://localhost:8080",
+            "http://LocalHost:8080",
             "http://127.0.0.1:1",
             "https://[::1]/hub",
             "http://127.1.2.3/",

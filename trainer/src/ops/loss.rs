@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         /// How many rows are held at a time changes the order in which the weight's gradient is summed, and
-        /// nothing else.
+        /// nothing else where products are sums in order; elsewhere a slope may be rounded to another bf16.
         #[test]
         fn chunks_of_any_size_agree(
             rows in 1_usize..12,
@@ -176,7 +176,8 @@ mod tests {
                     run::<bf16>(&h, &weight, vocab, &targets, held),
                 ),
             ] {
-                for (index, most) in [slack(), slack(), 1e-5].into_iter().enumerate() {
+                let most = [slack().min(1e-5), slack(), slack().max(1e-5)];
+                for (index, most) in most.into_iter().enumerate() {
                     for (whole, part) in whole[index].iter().zip(&parts[index]) {
                         prop_assert!((whole - part).abs() <= most);
                     }

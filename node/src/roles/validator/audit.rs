@@ -36,6 +36,8 @@ const LOSS_TOLERANCE: f32 = 1e-3;
 pub(super) struct Case {
     /// The plan of the epoch.
     pub(super) plan: Arc<Plan>,
+    /// Its text.
+    pub(super) text: Arc<Text>,
     /// Who is audited.
     pub(super) miner: Hotkey,
     /// What it committed.
@@ -91,7 +93,6 @@ pub(super) struct Audit {
     probed: bool,
     /// Whether the text of all windows is here.
     has_text: bool,
-    text: Text,
     base: Vec<f32>,
     blobs: BTreeMap<Hash, Arc<[u8]>>,
     owed: BTreeMap<Hash, Failure>,
@@ -109,7 +110,6 @@ impl Audit {
         let windows: Vec<Window> =
             case.windows.iter().filter_map(|i| all.get(*i)).cloned().collect();
         let mut audit = Self {
-            text: run.text(&case.plan),
             run,
             windows,
             case,
@@ -234,7 +234,7 @@ impl Audit {
         let needs = is_end || self.run.manifest.cut.token_width > 0;
         let here = |window: &Window, out: &mut Vec<Effect>| {
             let mut receipts = self.case.log.receipts[window.receipts.clone()].iter();
-            receipts.all(|receipt| self.text.is_here(&receipt.mb, out))
+            receipts.all(|receipt| self.case.text.is_here(&receipt.mb, out))
         };
         self.has_text =
             self.has_text || !needs || self.windows.iter().all(|window| here(window, out));
@@ -384,7 +384,7 @@ impl Audit {
     }
 
     fn tokens(&self, mb: &MicrobatchId) -> Result<Drawn, Failure> {
-        self.text.tokens(mb).ok_or(Failure::DrawMismatch { mb: *mb })
+        self.case.text.tokens(mb).ok_or(Failure::DrawMismatch { mb: *mb })
     }
 
     fn check_loss(

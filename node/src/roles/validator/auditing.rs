@@ -1,5 +1,6 @@
 //! The audits of an epoch: which there are, what they came to, and the veto that follows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::audit::{Audit, Case};
@@ -51,7 +52,7 @@ impl Validator {
         }
         let work = self.ledger.work(number);
         let before = number.checked_sub(1).map(|before| (before, self.ledger.work(before)));
-        let mut cases = Vec::new();
+        let (mut cases, mut thetas) = (Vec::new(), BTreeMap::<u16, Arc<[f32]>>::new());
         let mut failed = Vec::new();
         let count = self.run.manifest.audit.audit_all_up_to as usize;
         for miner in choose_miners(&seed, &self.me, &epoch.plan.stages, count) {
@@ -80,12 +81,14 @@ impl Validator {
                 failed.push((miner, Failure::BadLog));
                 continue;
             }
+            let theta = thetas.entry(log.stage).or_insert_with(|| held.state.theta[..].into());
             cases.push(Case {
                 plan: Arc::clone(&epoch.plan),
+                text: Arc::clone(&epoch.text),
                 miner,
                 work: *work,
                 log: log.clone(),
-                theta: held.state.theta.as_slice().into(),
+                theta: Arc::clone(theta),
                 residual: residual.filter(|_| work.carried),
                 windows: choose_windows(&seed, &self.me, &miner, windows, count),
                 check_delta: held.sure && (residual.is_some() || !work.carried),

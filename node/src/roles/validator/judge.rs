@@ -48,7 +48,7 @@ impl Judge {
                 }
             }
         }
-        let (depth, text) = (epoch.plan.stages.len(), self.run.text(&epoch.plan));
+        let depth = epoch.plan.stages.len();
         let mut records = Vec::new();
         for (mb, tail, loss) in losses {
             let mut pathway = vec![*tail];
@@ -57,7 +57,7 @@ impl Judge {
                 pathway.push(*prev);
             }
             pathway.reverse();
-            let Some((_, tokens)) = text.tokens(mb) else { continue };
+            let Some((_, tokens)) = epoch.text.tokens(mb) else { continue };
             let time = f64::from(epoch.plan.epoch) + f64::from(mb.k) / 4096.0;
             let surprisal = self.run.surprisal(&tokens);
             records.push(Record { pathway, loss: f64::from(*loss), time, surprisal });
